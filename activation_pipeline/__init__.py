@@ -1,0 +1,1 @@
+"""Activation contracts for reverse ETL: what was gated is what is sent."""

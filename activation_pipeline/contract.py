@@ -1,0 +1,377 @@
+"""The activation contract: ten sections and the launch, as frozen models.
+
+A contract says what one workflow may change downstream, and on what conditions. This
+module holds the shape of each section, the rules inside one section, and the
+fingerprint of the meaning. Reading YAML, positions in files and the rules that need more
+than one section or the dbt project are in ``loading``; gate parameters are checked
+against ``gates``.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import re
+from datetime import date, timedelta
+from typing import Annotated, Any, Literal
+
+from pydantic import (
+    AfterValidator,
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    Field,
+    PlainSerializer,
+    StringConstraints,
+    WithJsonSchema,
+    model_validator,
+)
+from pydantic_core import PydanticCustomError
+
+_UNITS = {"m": "minutes", "h": "hours", "d": "days", "w": "weeks"}
+_DURATION = re.compile(r"([1-9][0-9]{0,5})([mhdw])")
+_ON_EDIT = r"^(keep|keep [1-9][0-9]{0,5}[mhdw]|overwrite|flag)$"
+
+
+def parse_duration(text: object) -> timedelta:
+    """Read ``30m``, ``24h``, ``7d`` or ``2w``; anything else is refused."""
+    if isinstance(text, timedelta):
+        return text
+    match = _DURATION.fullmatch(text) if isinstance(text, str) else None
+    if match is None:
+        code = "not_a_duration"
+        raise PydanticCustomError(
+            code, "{found} is not a duration; write a number and a unit, as in 24h or 7d",
+            {"found": _shown(text)},
+        )  # fmt: skip
+    return timedelta(**{_UNITS[match[2]]: int(match[1])})
+
+
+def written_duration(value: timedelta) -> str:
+    """Write a duration in its largest whole unit, so that 24h and 1d mean the same."""
+    minutes = int(value.total_seconds() // 60)
+    for unit, size in (("d", 1440), ("h", 60)):
+        if minutes % size == 0:
+            return f"{minutes // size}{unit}"
+    return f"{minutes}m"
+
+
+def _parse_ratio(value: object) -> float:
+    if isinstance(value, bool) or not isinstance(value, int | float) or not 0 <= value <= 1:
+        hint = ""
+        if isinstance(value, int | float) and not isinstance(value, bool) and 1 < value <= 100:  # noqa: PLR2004 - a percentage
+            hint = f"; write {value / 100:g}"
+        code = "not_a_ratio"
+        raise PydanticCustomError(
+            code, "{found} is not a ratio from 0 to 1{hint}", {"found": _shown(value), "hint": hint}
+        )
+    return float(value)
+
+
+def _shown(value: object) -> str:
+    text = value if isinstance(value, str) else json.dumps(value, default=str)
+    return text if len(text) <= 60 else text[:57] + "..."  # noqa: PLR2004 - fits a line
+
+
+def _plain_text(value: str) -> str:
+    if any(ord(character) < 32 and character not in "\t\n" for character in value):  # noqa: PLR2004 - C0 controls
+        code = "control_character"
+        raise PydanticCustomError(code, "contains a control character; remove it")
+    return value.strip()
+
+
+Duration = Annotated[
+    timedelta,
+    BeforeValidator(parse_duration),
+    PlainSerializer(written_duration, return_type=str),
+    WithJsonSchema({"type": "string", "pattern": "^[1-9][0-9]{0,5}[mhdw]$", "examples": ["24h"]}),
+]
+Ratio = Annotated[
+    float,
+    BeforeValidator(_parse_ratio),
+    WithJsonSchema({"type": "number", "minimum": 0, "maximum": 1}),
+]
+Text = Annotated[str, StringConstraints(min_length=1, max_length=500), AfterValidator(_plain_text)]
+Sentence = Annotated[
+    str, StringConstraints(min_length=12, max_length=500), AfterValidator(_plain_text)
+]
+Name = Annotated[str, StringConstraints(pattern=r"^[a-z][a-z0-9_]{0,62}$")]
+Role = Name
+# Columns, relations and destination fields are other people's names: anything printable, quoted when used.
+Identifier = Annotated[
+    str, StringConstraints(min_length=1, max_length=128, pattern=r"^[^\x00-\x1f\x7f\"`]+$")
+]
+Count = Annotated[int, Field(ge=1, le=1_000_000_000, strict=True)]
+Scalar = str | bool | int | float
+
+
+class _Section(BaseModel):
+    model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
+
+
+class Workflow(_Section):
+    """1. Workflow name and decision: the business action that the sync supports."""
+
+    decision: Sentence
+    kind: Literal["score", "audience", "ai_context"]
+    risk: Literal["low", "medium", "high"]
+    decision_window: Duration
+    latency: Literal["batch", "micro_batch", "real_time"] = "batch"
+    embarrassment: Sentence
+
+
+class Entity(_Section):
+    """2. Entity grain: what one row is about."""
+
+    grain: Literal[
+        "account", "contact", "user", "opportunity", "subscription", "workspace", "household"
+    ]
+    key: Identifier
+    one_row_per: Text
+
+
+class Matching(_Section):
+    """3. Matching rule: the identity model (one for all destinations, or one each) and its rules."""
+
+    identity: Identifier | dict[Name, Identifier]
+    rules: Annotated[tuple[Identifier, ...], Field(min_length=1)]
+    ambiguous: Literal["exclude", "review"] = "exclude"
+    role_based_email: Literal["exclude", "allow"] | None = None
+
+    def identity_for(self, destination: str) -> str:
+        """Name the identity model that resolves keys for one destination."""
+        return self.identity if isinstance(self.identity, str) else self.identity[destination]
+
+
+class Source(_Section):
+    """4. Source lineage: the model, the systems behind it and each feed's own staleness."""
+
+    model: Identifier
+    systems: Annotated[tuple[Text, ...], Field(min_length=1)]
+    feeds: dict[Name, Duration] = {}
+    feeds_model: Identifier | None = None
+
+
+class MappedField(_Section):
+    """One destination field: where its value comes from and what may happen to it."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid", populate_by_name=True)
+    column: Annotated[Identifier, Field(alias="from")]
+    allowed: Annotated[tuple[Scalar, ...], Field(min_length=1)] | None = None
+    on_null: Literal["preserve", "clear", "flag"] = "preserve"
+    on_edit: Annotated[str, StringConstraints(pattern=_ON_EDIT)] = "keep"
+
+
+class Destination(_Section):
+    """5. Destination mapping: one system's object or list, and the fields that we write there.
+
+    ``key`` is the destination's external-id field; ``list`` names a static list, and then
+    there are no fields: members are added and removed.
+    """
+
+    kind: Name | None = None
+    object: Identifier
+    key: Identifier | None = None
+    list: Identifier | None = None
+    behavior: Literal["update_only", "create_only", "upsert", "mirror"]
+    fields: dict[Identifier, MappedField] = {}
+    read_by: Annotated[tuple[Text, ...], Field(min_length=1)]
+    edited_by: Text
+
+    @model_validator(mode="after")
+    def _fields_or_list(self) -> Destination:
+        if (self.list is None) == (not self.fields):
+            code = "fields_or_list"
+            raise PydanticCustomError(code, "names neither or both of fields and list; write one")
+        if (self.behavior == "mirror") != (self.list is not None):
+            code = "mirror_is_for_lists"
+            raise PydanticCustomError(
+                code, "behavior mirror and a list go together; fields take update_only or upsert"
+            )
+        return self
+
+
+class Freshness(_Section):
+    """6. Freshness expectation: the event-time column, its cadence, staleness and expiry."""
+
+    column: Identifier
+    refresh: Text
+    timezone: Text = "UTC"
+    stale_after: Duration
+    expire_after: Duration
+    on_expiry: Literal["remove"] | dict[Identifier, Literal["clear", "flag", "alert"]]
+
+
+class SuppressionRule(_Section):
+    """One suppression model: who answers for it, and which feed it depends on."""
+
+    owner: Role
+    feed: Name | None = None
+
+
+class Holdout(_Section):
+    """A share of entities that no destination gets; drawn in the dbt model ``holdout_<name>``."""
+
+    share: Ratio
+    name: Name
+
+    @property
+    def model(self) -> str:
+        """Name the dbt model with the draw of every key: ``key``, ``draw`` from 0 to below 1."""
+        return f"holdout_{self.name}"
+
+
+class Suppression(_Section):
+    """7. Suppression logic: who is left alone, who waits for a person, who is held out."""
+
+    models: Annotated[dict[Identifier, SuppressionRule], Field(min_length=1)]
+    review: dict[Identifier, Role] = {}
+    holdout: Holdout | None = None
+
+
+class GateSpec(_Section):
+    """One gate as the contract names it; ``params`` are checked against the gate itself."""
+
+    name: Name
+    params: dict[str, Any] = {}
+    warn: bool = False
+
+    @model_validator(mode="before")
+    @classmethod
+    def _one_key(cls, value: object) -> object:
+        if isinstance(value, str):
+            return {"name": value}
+        if not isinstance(value, dict) or set(value) >= {"name"}:
+            return value
+        if len(value) != 1:
+            code = "gate_is_one_key"
+            raise PydanticCustomError(
+                code, "a gate is one name with its limits, as in match_rate: {{at_least: 0.98}}"
+            )
+        name, params = next(iter(value.items()))
+        params = (
+            dict(params) if isinstance(params, dict) else {"": params} if params is not None else {}
+        )
+        warn = params.pop("warn", False)
+        return {"name": name, "params": params, "warn": warn}
+
+
+class Owners(_Section):
+    """9. Owners: four roles, not all of them the data team."""
+
+    source_model: Role
+    destination_field: Role
+    workflow: Role
+    outcome: Role
+
+
+class PauseRules(_Section):
+    """When the workflow pauses by itself; each limit is inclusive: at the limit it still runs."""
+
+    rejected_above: Ratio | None = None
+    drift_above: Ratio | None = None
+    failed_runs: Annotated[int, Field(ge=1, strict=True)] | None = None
+    match_rate_fall: Ratio | None = None
+
+
+class Monitoring(_Section):
+    """10. Monitoring and rollback: who hears of it, what pauses it, who restarts it."""
+
+    alert: Annotated[tuple[Role, ...], Field(min_length=1)]
+    pause_when: PauseRules
+    on_pause: Literal["keep_previous", "freeze", "restore_previous"]
+    restarted_by: Role
+    reconcile: Literal["daily", "weekly", "monthly"] = "daily"
+    first_review: date
+
+
+class Caveats(_Section):
+    """How a launch with caveats is limited; exactly one limit."""
+
+    at_most: Count | None = None
+    share: Ratio | None = None
+    alert_only: Literal[True] | None = None
+    fields: Annotated[tuple[Identifier, ...], Field(min_length=1)] | None = None
+
+    @model_validator(mode="after")
+    def _exactly_one(self) -> Caveats:
+        given = [name for name in type(self).model_fields if getattr(self, name) is not None]
+        if len(given) != 1:
+            code = "one_caveat"
+            raise PydanticCustomError(
+                code, "names {count} limits; write exactly one of at_most, share, alert_only, fields",
+                {"count": len(given)},
+            )  # fmt: skip
+        return self
+
+
+class Approval(_Section):
+    """A named role's word on one fingerprint and one version of the source model's logic."""
+
+    role: Role
+    by: Text
+    on: date
+    fingerprint: Annotated[str, StringConstraints(pattern=r"^[0-9a-f]{16}$")]
+    definition: Annotated[str, StringConstraints(pattern=r"^[0-9a-f]{16}$")] | None = None
+
+
+class Launch(_Section):
+    """The launch review's decision, its caveats and who approved."""
+
+    decision: Literal["launch", "launch_with_caveats", "pause"]
+    caveats: Caveats | None = None
+    approvals: tuple[Approval, ...] = ()
+
+    @model_validator(mode="after")
+    def _caveats_with_caveats(self) -> Launch:
+        if (self.decision == "launch_with_caveats") != (self.caveats is not None):
+            code = "caveats_mismatch"
+            raise PydanticCustomError(
+                code, "caveats and decision launch_with_caveats go together; write both or neither"
+            )
+        return self
+
+
+class Contract(_Section):
+    """One workflow's activation contract; ``name`` is its file's name without the ending."""
+
+    name: Name
+    version: Annotated[int, Field(ge=1, strict=True)]
+    workflow: Workflow
+    entity: Entity
+    matching: Matching
+    source: Source
+    destinations: Annotated[dict[Name, Destination], Field(min_length=1)]
+    freshness: Freshness
+    suppression: Suppression
+    gates: Annotated[tuple[GateSpec, ...], Field(min_length=1)]
+    owners: Owners
+    monitoring: Monitoring
+    launch: Launch
+
+    @property
+    def asset_kind(self) -> str:
+        """Name the activated asset's last key part: ``audience`` or ``score``."""
+        return "audience" if self.workflow.kind == "audience" else "score"
+
+    @property
+    def roles(self) -> frozenset[str]:
+        """Every role that the contract names, wherever it names one."""
+        owners = self.owners.model_dump().values()
+        suppression = (rule.owner for rule in self.suppression.models.values())
+        signers = (spec.params["by"] for spec in self.gates if "by" in spec.params)
+        return frozenset(
+            {*owners, *suppression, *signers, *self.suppression.review.values(),
+             *self.monitoring.alert, self.monitoring.restarted_by}
+        )  # fmt: skip
+
+
+def fingerprint(contract: Contract) -> str:
+    """Hash the meaning of a contract: 16 hex digits.
+
+    Order of keys, comments, white space and the spelling of durations do not change it;
+    ``launch.approvals`` is left out, because an approval names the fingerprint.
+    """
+    meaning = contract.model_dump(mode="json", by_alias=True, exclude={"launch": {"approvals"}})
+    text = json.dumps(meaning, sort_keys=True, separators=(",", ":"), ensure_ascii=True)
+    return hashlib.sha256(text.encode()).hexdigest()[:16]
