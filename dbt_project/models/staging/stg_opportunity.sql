@@ -1,0 +1,9 @@
+select
+    opportunity_id,
+    lead_id,
+    stage,
+    close_outcome,
+    {{ shifted("created_at") }} as created_at,
+    {{ shifted("closed_at") }} as closed_at
+from {{ source("leadforge", "opportunities") }}
+cross join {{ ref("stg_clock") }} as clock
