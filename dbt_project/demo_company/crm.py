@@ -62,16 +62,20 @@ def hubspot_contacts(company: Company) -> list[Row]:
     """List one row per HubSpot contact: a few missing, a few product users with two records."""
     emails = {row["contact_id"]: row["email"] for row in contact_emails(company)}
     users = {row["contact_id"]: row["product_user_id"] for row in product_users(company)}
-    missing = choose("no hubspot", emails, 0.015)
-    doubled = choose("two contacts", set(users) - set(missing), 0.006)
     customers = set(company.customer_accounts)
+    prospects = {r["contact_id"] for r in company.contacts if r["account_id"] not in customers}
+    missing = [
+        *choose("no hubspot", prospects, 0.015),
+        *choose("no hubspot", set(emails) - prospects, 0.012),
+    ]
+    doubled = choose("two contacts", set(users) - set(missing), 0.004)
+    fans = set(choose("evangelist", users, 0.03))
     present = [row for row in company.contacts if row["contact_id"] not in missing]
     copies = [row for row in company.contacts if row["contact_id"] in doubled]
     rows = []
     for number, row in enumerate([*present, *copies]):
         contact = row["contact_id"]
         is_copy = number >= len(present)
-        is_customer = row["account_id"] in customers
         rows.append(
             {
                 "hs_object_id": str(FIRST_CONTACT_ID + number),
@@ -80,7 +84,11 @@ def hubspot_contacts(company: Company) -> list[Row]:
                 "product_user_id": users.get(contact, ""),
                 "jobtitle": row["job_title"],
                 "company": f"Company {row['account_id']}",
-                "lifecyclestage": "customer" if is_customer else "lead",
+                "lifecyclestage": "lead"
+                if contact in prospects
+                else "evangelist"
+                if contact in fans
+                else "customer",
                 "lastmodifieddate": company.days_before_end(200 * draw("hs row", f"{contact}{is_copy}")),
             },
         )

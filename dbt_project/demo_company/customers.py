@@ -115,7 +115,7 @@ def account_flags(company: Company) -> list[Row]:
         ("strategic", account, pick("strategic owner", account, ("sales", "customer_success")))
         for account in choose("strategic", set(customers) - set(tests), 0.07)
     ]
-    flags += [("legal_hold", account, "legal") for account in choose("hold", customers, 0.02)]
+    flags += [("legal_hold", account, "legal") for account in choose("legal hold", customers, 0.03)]
     return [
         {
             "account_id": account,

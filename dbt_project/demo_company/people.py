@@ -15,7 +15,7 @@ def contact_emails(company: Company) -> list[Row]:
     """List one row per contact; role addresses and throw-away domains are among them."""
     ids = [row["contact_id"] for row in company.contacts]
     role_based = set(choose("role address", ids, 0.04))
-    disposable = set(choose("disposable", set(ids) - role_based, 0.015))
+    disposable = set(choose("disposable", set(ids) - role_based, 0.025))
     personal = {r["contact_id"] for r in company.contacts if r["email_domain_type"] == "personal"}
     free = set(choose("free", personal - role_based - disposable, 0.05))
     taken: set[str] = set()

@@ -6,7 +6,7 @@
 {% macro source(source_name, table_name) %}
     {%- set relation = builtins.source(source_name, table_name) -%}
     {%- if execute and relation.external -%}
-        {%- set here = "('" ~ adapter.config.project_root ~ "/seeds/" -%}
+        {%- set here = "('" ~ (adapter.config.project_root | replace("'", "''")) ~ "/seeds/" -%}
         {%- set relation = relation.replace(external=relation.external | replace("('seeds/", here)) -%}
     {%- endif -%}
     {{- return(relation) -}}
