@@ -12,7 +12,7 @@ from __future__ import annotations
 import hashlib
 import json
 import re
-from datetime import date, timedelta
+from datetime import date, datetime, timedelta
 from typing import Annotated, Any, Literal
 
 from pydantic import (
@@ -30,6 +30,8 @@ from pydantic_core import PydanticCustomError
 
 _UNITS = {"m": "minutes", "h": "hours", "d": "days", "w": "weeks"}
 _DURATION = re.compile(r"([1-9][0-9]{0,5})([mhdw])")
+_DAY = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}")
+_ADDRESS = re.compile(r"[^\s@]+@[^\s@]+")
 _ON_EDIT = r"^(keep|keep [1-9][0-9]{0,5}[mhdw]|overwrite|flag)$"
 
 
@@ -42,7 +44,7 @@ def parse_duration(text: object) -> timedelta:
         code = "not_a_duration"
         raise PydanticCustomError(
             code, "{found} is not a duration; write a number and a unit, as in 24h or 7d",
-            {"found": _shown(text)},
+            {"found": shown(text)},
         )  # fmt: skip
     return timedelta(**{_UNITS[match[2]]: int(match[1])})
 
@@ -63,14 +65,33 @@ def _parse_ratio(value: object) -> float:
             hint = f"; write {value / 100:g}"
         code = "not_a_ratio"
         raise PydanticCustomError(
-            code, "{found} is not a ratio from 0 to 1{hint}", {"found": _shown(value), "hint": hint}
+            code, "{found} is not a ratio from 0 to 1{hint}", {"found": shown(value), "hint": hint}
         )
     return float(value)
 
 
-def _shown(value: object) -> str:
+def _parse_day(value: object) -> date:
+    if isinstance(value, date) and not isinstance(value, datetime):
+        return value
+    try:
+        if isinstance(value, str) and _DAY.fullmatch(value):
+            return date.fromisoformat(value)
+    except ValueError:
+        pass  # a thirteenth month; refused below like everything else that is no day
+    code = "not_a_day"
+    raise PydanticCustomError(
+        code, "{found} is not a day; write it as in 2026-12-15", {"found": shown(value)}
+    )
+
+
+def shown(value: object) -> str:
+    """Write a value from a contract file in one short printable line, without addresses of people."""
     text = value if isinstance(value, str) else json.dumps(value, default=str)
-    return text if len(text) <= 60 else text[:57] + "..."  # noqa: PLR2004 - fits a line
+    text = text if len(text) <= 60 else text[:57] + "..."  # noqa: PLR2004 - fits a line
+    text = _ADDRESS.sub("(an address)", text)
+    return "".join(
+        c if c.isprintable() else c.encode("unicode_escape").decode("ascii") for c in text
+    )
 
 
 def _plain_text(value: str) -> str:
@@ -90,6 +111,9 @@ Ratio = Annotated[
     float,
     BeforeValidator(_parse_ratio),
     WithJsonSchema({"type": "number", "minimum": 0, "maximum": 1}),
+]
+Day = Annotated[
+    date, BeforeValidator(_parse_day), WithJsonSchema({"type": "string", "format": "date"})
 ]
 Text = Annotated[str, StringConstraints(min_length=1, max_length=500), AfterValidator(_plain_text)]
 Sentence = Annotated[
@@ -234,7 +258,7 @@ class GateSpec(_Section):
 
     name: Name
     params: dict[str, Any] = {}
-    warn: bool = False
+    warn: Annotated[bool, Field(strict=True)] = False
 
     @model_validator(mode="before")
     @classmethod
@@ -282,7 +306,7 @@ class Monitoring(_Section):
     on_pause: Literal["keep_previous", "freeze", "restore_previous"]
     restarted_by: Role
     reconcile: Literal["daily", "weekly", "monthly"] = "daily"
-    first_review: date
+    first_review: Day
 
 
 class Caveats(_Section):
@@ -310,7 +334,7 @@ class Approval(_Section):
 
     role: Role
     by: Text
-    on: date
+    on: Day
     fingerprint: Annotated[str, StringConstraints(pattern=r"^[0-9a-f]{16}$")]
     definition: Annotated[str, StringConstraints(pattern=r"^[0-9a-f]{16}$")] | None = None
 
@@ -359,7 +383,8 @@ class Contract(_Section):
         """Every role that the contract names, wherever it names one."""
         owners = self.owners.model_dump().values()
         suppression = (rule.owner for rule in self.suppression.models.values())
-        signers = (spec.params["by"] for spec in self.gates if "by" in spec.params)
+        named = [spec.params["by"] for spec in self.gates if spec.params.get("by")]
+        signers = {role for by in named for role in ([by] if isinstance(by, str) else by)}
         return frozenset(
             {*owners, *suppression, *signers, *self.suppression.review.values(),
              *self.monitoring.alert, self.monitoring.restarted_by}

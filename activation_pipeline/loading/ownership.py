@@ -1,0 +1,58 @@
+"""Rules between contracts: one destination field, and one list, has one contract.
+
+Two contracts that write one field would overwrite each other's values for ever, and each
+would take the other's writes for edits by a person.
+"""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from typing import TYPE_CHECKING, Any
+
+from activation_pipeline.loading.places import Finding, Path
+from activation_pipeline.loading.wording import shown
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping
+
+    from activation_pipeline.contract import Destination
+
+_Owned = tuple[str, str, str]
+
+
+def conflicts(contracts: Mapping[str, Mapping[str, Any]]) -> dict[str, tuple[Finding, ...]]:
+    """Find what more than one place owns; ``contracts`` maps names to their right sections.
+
+    Names of systems, objects and fields are compared without case, as the vendors do.
+    """
+    places: dict[_Owned, list[tuple[str, Path]]] = defaultdict(list)
+    for contract, sections in contracts.items():
+        for owned, path in _owned(sections.get("destinations", {})):
+            places[owned].append((contract, path))
+    found: dict[str, list[Finding]] = defaultdict(list)
+    for owned, owners in places.items():
+        for contract, path in owners:
+            others = [other for other in owners if other != (contract, path)]
+            if others:
+                found[contract].append(_finding(contract, path, owned, others))
+    return {contract: tuple(findings) for contract, findings in found.items()}
+
+
+def _owned(destinations: Mapping[str, Destination]) -> Iterator[tuple[_Owned, Path]]:
+    for name, destination in destinations.items():
+        kind = destination.kind or name
+        if destination.list is not None:
+            yield (kind, "list", destination.list.lower()), ("destinations", name, "list")
+        for field in destination.fields:
+            owned = (kind, destination.object.lower(), field.lower())
+            yield owned, ("destinations", name, "fields", field)
+
+
+def _finding(contract: str, path: Path, owned: _Owned, others: list[tuple[str, Path]]) -> Finding:
+    names = sorted({f"contract {other}" if other != contract else f"destination {place[1]}"
+                    for other, place in others})  # fmt: skip
+    message = (
+        f"{owned[0]} {owned[1]} {shown(str(path[-1]))} is also written by {', '.join(names)}; "
+        "give it to one of them"
+    )
+    return Finding(path, "owned_twice", message, at_key=True)
