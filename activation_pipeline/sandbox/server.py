@@ -1,0 +1,167 @@
+"""Runs the sandbox: in this thread until stopped, or in another one for as long as a block lasts.
+
+It listens on 127.0.0.1 only and prints nothing; the port that it got is handed to the caller.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import socket
+import threading
+from contextlib import contextmanager
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING, Any
+
+import uvicorn
+
+from activation_pipeline.sandbox.app import create_app
+from activation_pipeline.sandbox.catalogue import SetupError, load_org
+from activation_pipeline.sandbox.gateway import CUT
+from activation_pipeline.sandbox.vendors import find_vendors
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+    from pathlib import Path
+
+    from starlette.types import ASGIApp, Receive, Scope, Send
+
+    from activation_pipeline.sandbox.catalogue import Org
+
+_START_WITHIN_S = 30
+_STOP_WITHIN_S = 10
+
+
+@dataclass(frozen=True, slots=True)
+class Running:
+    """A sandbox that answers; ``url`` has no slash at its end."""
+
+    url: str
+    port: int
+
+    def mount(self, vendor: str) -> str:
+        """Return a vendor's base address."""
+        return f"{self.url}/{vendor}"
+
+
+def utc_now() -> datetime:
+    """Return the time in UTC."""
+    return datetime.now(UTC)
+
+
+def serve(
+    home: Path,
+    *,
+    port: int,
+    org: Org | None = None,
+    records: Path | None = None,
+    clock: Callable[[], datetime] = utc_now,
+    ready: Callable[[int], None] = lambda _port: None,
+) -> None:
+    """Serve until SIGINT or SIGTERM; call ``ready`` with the bound port once it answers.
+
+    Args:
+        home: folder of the state.
+        port: 0 takes a free one.
+        org: what an admin set up; the bundled set-up when left out.
+        records: folder of the initial records.
+        clock: the time, in UTC.
+        ready: called once, when requests are answered.
+
+    Raises:
+        OSError: the port is taken.
+        SetupError: the set-up or the records cannot be used.
+    """
+    _server(home, org, records=records, clock=clock, ready=ready).run(sockets=[_bind(port)])
+
+
+@contextmanager
+def running_sandbox(
+    home: Path,
+    *,
+    org: Org | None = None,
+    records: Path | None = None,
+    clock: Callable[[], datetime] = utc_now,
+    port: int = 0,
+) -> Iterator[Running]:
+    """Run a sandbox in a thread of this process while the block lasts.
+
+    Raises:
+        SetupError: the set-up or the records cannot be used, or it did not start in time.
+    """
+    listening = _bind(port)
+    bound = int(listening.getsockname()[1])
+    started = threading.Event()
+    server = _server(home, org, records=records, clock=clock, ready=lambda _port: started.set())
+    thread = threading.Thread(
+        target=lambda: asyncio.run(server.serve(sockets=[listening])),
+        name="activation-sandbox",
+        daemon=True,
+    )
+    thread.start()
+    try:
+        if not started.wait(_START_WITHIN_S):
+            raise SetupError(f"sandbox: not answering after {_START_WITHIN_S} s; see its home")
+        yield Running(f"http://127.0.0.1:{bound}", bound)
+    finally:
+        server.should_exit = True
+        thread.join(_STOP_WITHIN_S)
+        listening.close()
+
+
+class _Server(uvicorn.Server):
+    """Tells when it answers."""
+
+    def __init__(self, config: uvicorn.Config, ready: Callable[[int], None]) -> None:
+        super().__init__(config)
+        self._ready = ready
+
+    async def startup(self, sockets: list[socket.socket] | None = None) -> None:
+        await super().startup(sockets)
+        if sockets:
+            self._ready(int(sockets[0].getsockname()[1]))
+
+
+def _server(
+    home: Path,
+    org: Org | None,
+    *,
+    records: Path | None,
+    clock: Callable[[], datetime],
+    ready: Callable[[int], None],
+) -> _Server:
+    setup = load_org(find_vendors()) if org is None else org
+    app = create_app(home, setup, clock=clock, records=records)
+    config = uvicorn.Config(
+        _droppable(app),
+        log_config=None,
+        access_log=False,
+        ws="none",
+        timeout_graceful_shutdown=2,
+        timeout_keep_alive=75,
+    )
+    return _Server(config, ready)
+
+
+def _bind(port: int) -> socket.socket:
+    listening = socket.socket(socket.AF_INET, socket.SOCK_STREAM)
+    listening.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+    try:
+        listening.bind(("127.0.0.1", port))
+    except OSError:
+        listening.close()
+        raise
+    return listening
+
+
+def _droppable(app: ASGIApp) -> ASGIApp:
+    """Give every request the means to drop its connection, which ASGI itself does not have."""
+
+    async def wrapped(scope: Scope, receive: Receive, send: Send) -> None:
+        exchange: Any = getattr(send, "__self__", None)
+        transport = getattr(exchange, "transport", None)
+        if transport is not None:
+            scope[CUT] = transport.abort
+        await app(scope, receive, send)
+
+    return wrapped

@@ -1,0 +1,65 @@
+"""The stand-in for Salesforce: its REST API on one object and what belongs to it.
+
+The paths are Salesforce's own below the mount. Bulk API 2.0 is not here; it would be a module of
+this package with its routes added to the table below.
+"""
+
+from __future__ import annotations
+
+from activation_pipeline.sandbox.vendors.salesforce import (
+    access,
+    batches,
+    describe,
+    querying,
+    saving,
+    sobjects,
+)
+from activation_pipeline.sandbox.wire import Call, Vendor, World, route
+
+_DATA = r"/services/data/v\d+\.\d"
+_OBJECT = f"{_DATA}/sobjects/{{object}}"
+
+
+def _admit(call: Call, world: World) -> None:
+    if call.path.startswith("/services/data/v"):
+        describe.check_version(call)
+    access.admit(call, world)
+
+
+VENDOR = Vendor(
+    name="salesforce",
+    routes=(
+        route("POST", access.TOKEN_PATH, access.issue_token),
+        route("GET", "/services/data", describe.versions),
+        route("GET", _DATA, describe.resources),
+        route("GET", f"{_DATA}/limits", access.limits),
+        route("GET", f"{_DATA}/sobjects", describe.objects),
+        route("GET", f"{_DATA}/query", querying.query),
+        route("GET", f"{_DATA}/queryAll", querying.query),
+        route("GET", f"{_DATA}/query/{{locator}}", querying.more),
+        route("GET", f"{_OBJECT}/describe", describe.describe),
+        route("GET", f"{_OBJECT}/updated", sobjects.updated),
+        route("POST", _OBJECT, sobjects.create),
+        route("GET", f"{_OBJECT}/{{id}}", sobjects.read),
+        route("PATCH", f"{_OBJECT}/{{id}}", sobjects.update),
+        route("DELETE", f"{_OBJECT}/{{id}}", sobjects.delete),
+        route("GET", f"{_OBJECT}/{{field}}/{{value}}", sobjects.read_by_key),
+        route("PATCH", f"{_OBJECT}/{{field}}/{{value}}", sobjects.upsert),
+        route("POST", f"{_DATA}/composite/sobjects", batches.create),
+        route("PATCH", f"{_DATA}/composite/sobjects", batches.update),
+        route("GET", f"{_DATA}/composite/sobjects/{{object}}", batches.read),
+        route("POST", f"{_DATA}/composite/sobjects/{{object}}", batches.read),
+        route("PATCH", f"{_DATA}/composite/sobjects/{{object}}/{{field}}", batches.upsert),
+    ),
+    admit=_admit,
+    envelope=access.envelope,
+    seal=access.seal,
+    edit=saving.edit,
+    adopt=saving.adopt,
+    fault_answers={
+        "unauthorized": access.expired_session,
+        "request_limit": access.over_quota,
+        "locked_row": access.locked_row,
+        "unavailable": access.unavailable,
+    },
+)
