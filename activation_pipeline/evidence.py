@@ -1,0 +1,159 @@
+"""What the gates judge: the measures of one plan, as plain values.
+
+The warehouse measures, the destinations answer, the ledger remembers; this module only
+names the results. A ``GateResult`` is one gate's word on one plan.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping
+    from datetime import datetime
+
+    from activation_pipeline.contract import Contract
+    from activation_pipeline.plan import Plan
+
+
+@dataclass(frozen=True)
+class ListState:
+    """One suppression model as found: its rows, rows without a key, and whom it now holds back."""
+
+    rows: int
+    null_keys: int
+
+
+@dataclass(frozen=True)
+class Group:
+    """Candidates that share a disposition and all their reasons."""
+
+    disposition: str
+    reasons: frozenset[str]
+    count: int
+
+
+@dataclass(frozen=True)
+class Measures:
+    """What one pass over the population says.
+
+    ``newest`` is the youngest event time (UTC); ``nulls`` counts empty values per destination
+    field among ``judged`` candidates: those that resolved and that nobody asked to leave alone.
+    ``feeds`` has each feed's newest event, None where the feed has none. ``lists`` are the
+    suppression models; ``leaked`` counts planned keys that one of them names.
+    """
+
+    groups: tuple[Group, ...]
+    newest: datetime | None
+    judged: int
+    nulls: Mapping[str, int]
+    feeds: Mapping[str, datetime | None]
+    lists: Mapping[str, ListState]
+    leaked: int = 0
+
+    @property
+    def candidates(self) -> int:
+        """Count the rows that the source model offers."""
+        return sum(group.count for group in self.groups)
+
+    def dispositions(self) -> dict[str, int]:
+        """Count candidates by disposition; the counts add up to ``candidates``."""
+        return self._counted(lambda group: (group.disposition,))
+
+    def reasons(self) -> dict[str, int]:
+        """Count candidates by reason; one candidate may have several."""
+        return self._counted(lambda group: tuple(group.reasons))
+
+    def suppressed(self) -> dict[str, int]:
+        """Count suppressed candidates by rule; one candidate may be under several rules."""
+        return self._counted(
+            lambda group: tuple(group.reasons) if group.disposition == "suppressed" else ()
+        )
+
+    def with_reason(self, *prefixes: str) -> int:
+        """Count candidates that have at least one reason of these kinds (``unmatched``, ...)."""
+        return sum(
+            group.count
+            for group in self.groups
+            if any(reason.partition(":")[0] in prefixes for reason in group.reasons)
+        )
+
+    def _counted(self, names: Callable[[Group], tuple[str, ...]]) -> dict[str, int]:
+        found: Counter[str] = Counter()
+        for group in self.groups:
+            for name in names(group):
+                found[name] += group.count
+        return dict(sorted(found.items()))
+
+
+@dataclass(frozen=True)
+class Review:
+    """A role's recorded word on a plan and a gate; ``fingerprint`` and ``definition`` as they were."""
+
+    gate: str
+    plan: str
+    role: str
+    at: datetime
+    fingerprint: str
+    definition: str
+
+
+@dataclass(frozen=True)
+class Pause:
+    """A stop: of a whole contract, or of one destination; until somebody resumes it or ``until``."""
+
+    contract: str
+    destination: str | None
+    by: str
+    reason: str
+    since: datetime
+    until: datetime | None
+
+
+@dataclass(frozen=True)
+class Previous:
+    """What the last plan that was allowed to go looked like: the baseline of comparisons."""
+
+    eligible: int
+    suppressed: Mapping[str, int]
+    list_rows: Mapping[str, int]
+
+
+@dataclass(frozen=True)
+class Evidence:
+    """Everything that the gates of one plan may look at."""
+
+    contract: Contract
+    plan: Plan
+    measures: Measures
+    now: datetime
+    faults: Mapping[str, tuple[str, ...]]
+    reviews: tuple[Review, ...] = ()
+    pauses: tuple[Pause, ...] = ()
+    previous: Previous | None = None
+
+
+@dataclass(frozen=True)
+class GateResult:
+    """One gate's word: ``observed`` against ``limit``, and what it means.
+
+    ``blocking`` is false where the contract only warns. ``signer`` is the role that may let one
+    plan pass in spite of it, None where nobody may; ``overridden_by`` the role that did.
+    """
+
+    gate: str
+    passed: bool
+    blocking: bool
+    observed: float | None
+    limit: float | None
+    message: str
+    owner: str
+    signer: str | None = None
+    overridden_by: str | None = None
+
+    @property
+    def stops(self) -> bool:
+        """Say whether this result keeps the plan from being sent."""
+        return self.blocking and not self.passed and self.overridden_by is None

@@ -1,0 +1,322 @@
+"""Every gate, one function each: a pass rule over the evidence of one plan.
+
+A gate's keyword-only parameters are its YAML parameters and its docstring's first line is
+its description. Limits are inclusive: at the limit a gate passes. A gate that has no data
+or no baseline does not pass, and one that raises blocks (see ``judgement``). Thresholds are
+compared here, in Python; the measures come from the warehouse.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import timedelta
+from typing import TYPE_CHECKING, Literal
+
+from activation_pipeline.contract import Count, Duration, Ratio, Role, written_duration
+
+if TYPE_CHECKING:
+    from datetime import datetime
+
+    from activation_pipeline.evidence import Evidence
+
+Owner = Literal["source_model", "destination_field", "workflow", "outcome"]
+
+
+@dataclass(frozen=True)
+class Verdict:
+    """What a gate found: whether it passes, the number, its limit, and the sentence for people."""
+
+    passed: bool
+    message: str
+    observed: float | None = None
+    limit: float | None = None
+
+
+@dataclass(frozen=True)
+class Gate:
+    """A gate and how it is treated.
+
+    ``always``: every contract has it, named or not. ``may_be_signed``: a role may let one plan
+    pass in spite of it. ``owner``: whose section of the contract has to act when it fails.
+    """
+
+    name: str
+    judge: Callable[..., Verdict]
+    always: bool
+    may_be_signed: bool
+    owner: Owner
+
+    @property
+    def description(self) -> str:
+        """The first line of the gate's docstring."""
+        return (self.judge.__doc__ or "").partition("\n")[0]
+
+
+GATES: dict[str, Gate] = {}
+
+
+def gate(
+    *, owner: Owner, always: bool = False, may_be_signed: bool = False
+) -> Callable[[Callable[..., Verdict]], Callable[..., Verdict]]:
+    """Make a function a gate of its own name."""
+
+    def register(judge: Callable[..., Verdict]) -> Callable[..., Verdict]:
+        name = judge.__name__
+        GATES[name] = Gate(name, judge, always, may_be_signed, owner)
+        return judge
+
+    return register
+
+
+def percent(share: float) -> str:
+    """Write a ratio for people: 0.952 as 95.2%, and never rounded up to a limit."""
+    return f"{share * 100:.4g}%"
+
+
+def _hours(age: timedelta) -> float:
+    return round(age.total_seconds() / 3600, 3)
+
+
+def _age_fault(name: str, newest: datetime | None, limit: timedelta, now: datetime) -> str | None:
+    if newest is None:
+        return f"{name} has no event at all"
+    if newest > now:
+        return f"{name} has an event in the future ({newest:%Y-%m-%d %H:%M} UTC)"
+    if now - newest > limit:
+        return f"{name} is {_hours(now - newest):g} h old, at most {written_duration(limit)}"
+    return None
+
+
+@gate(owner="source_model", always=True)
+def freshness(evidence: Evidence) -> Verdict:
+    """The source and each of its feeds are recent enough, and nothing comes from the future."""
+    contract, measures, now = evidence.contract, evidence.measures, evidence.now
+    limit = contract.freshness.stale_after
+    column = contract.freshness.column
+    faults = [_age_fault(column, measures.newest, limit, now)]
+    for feed, stale_after in contract.source.feeds.items():
+        faults.append(_age_fault(f"feed {feed}", measures.feeds.get(feed), stale_after, now))
+    if ahead := measures.with_reason("future_timestamp"):
+        faults.append(f"{ahead} candidates have {column} in the future")
+    if undated := measures.with_reason("no_timestamp"):
+        faults.append(f"{undated} candidates have no {column}")
+    found = [fault for fault in faults if fault]
+    age = _hours(now - measures.newest) if measures.newest else None
+    message = (
+        "; ".join(found) or f"newest {column} is {age:g} h old, at most {written_duration(limit)}"
+    )
+    return Verdict(not found, message, age, _hours(limit))
+
+
+@gate(owner="source_model", always=True)
+def grain_unique(evidence: Evidence) -> Verdict:
+    """Every candidate has a key and no key comes twice."""
+    measures = evidence.measures
+    bad = measures.with_reason("duplicate_key", "no_key")
+    if not measures.candidates:
+        return Verdict(passed=False, message="the source model has no rows", observed=0, limit=0)
+    message = f"{bad} of {measures.candidates} candidates without a key of their own, at most 0"
+    return Verdict(bad == 0, message, bad, 0)
+
+
+@gate(owner="workflow", always=True)
+def no_suppressed_record(evidence: Evidence) -> Verdict:
+    """No planned record is on any suppression list; counted anew, not taken from the population."""
+    leaked = evidence.measures.leaked
+    return Verdict(leaked == 0, f"{leaked} planned records are suppressed, at most 0", leaked, 0)
+
+
+@gate(owner="workflow", always=True)
+def suppression_ready(evidence: Evidence) -> Verdict:
+    """Every suppression list is there, has keys, is fed, and did not suddenly become empty."""
+    faults = []
+    for model, rule in evidence.contract.suppression.models.items():
+        state = evidence.measures.lists.get(model)
+        before = evidence.previous.list_rows.get(model, 0) if evidence.previous else 0
+        if state is None:
+            faults.append(f"{model} was not read (owner {rule.owner})")
+            continue
+        if state.null_keys:
+            faults.append(f"{model} has {state.null_keys} rows without a key (owner {rule.owner})")
+        if before and not state.rows:
+            faults.append(f"{model} is empty, it had {before} rows (owner {rule.owner})")
+        if rule.feed:
+            limit = evidence.contract.source.feeds[rule.feed]
+            newest = evidence.measures.feeds.get(rule.feed)
+            fault = _age_fault(f"feed {rule.feed} of {model}", newest, limit, evidence.now)
+            faults += [fault] if fault else []
+    count = len(evidence.contract.suppression.models)
+    return Verdict(not faults, "; ".join(faults) or f"{count} lists are ready", len(faults), 0)
+
+
+@gate(owner="destination_field", always=True)
+def destination_ready(evidence: Evidence) -> Verdict:
+    """The mapped fields exist, are writable and accept the values, in every destination."""
+    unasked = [name for name in evidence.contract.destinations if name not in evidence.faults]
+    faults = [f"{name}: was not asked" for name in unasked]
+    faults += [f"{name}: {text}" for name, texts in evidence.faults.items() for text in texts]
+    return Verdict(not faults, "; ".join(faults) or "every mapping fits", len(faults), 0)
+
+
+@gate(owner="workflow", always=True)
+def approved(evidence: Evidence, *, by: tuple[Role, ...] = ()) -> Verdict:
+    """Every role that has to sign has approved this version of the contract."""
+    contract, plan = evidence.contract, evidence.plan
+    needed = by or (contract.owners.workflow,)
+    today = evidence.now.date()
+    signed = {
+        approval.role
+        for approval in contract.launch.approvals
+        if approval.fingerprint == plan.fingerprint and approval.on <= today
+    }
+    missing = [role for role in needed if role not in signed]
+    message = f"fingerprint {plan.fingerprint} is approved by {', '.join(needed)}"
+    if missing:
+        message = f"fingerprint {plan.fingerprint} is not approved by {', '.join(missing)}"
+    return Verdict(not missing, message, len(needed) - len(missing), len(needed))
+
+
+@gate(owner="source_model", always=True)
+def definition_unchanged(evidence: Evidence) -> Verdict:
+    """The logic of the source, identity and suppression models is the one that was approved."""
+    plan = evidence.plan
+    known = [
+        approval.definition
+        for approval in evidence.contract.launch.approvals
+        if approval.fingerprint == plan.fingerprint and approval.definition
+    ]
+    if plan.definition in known:
+        return Verdict(passed=True, message=f"definition {plan.definition} is approved")
+    then = f"approved was {known[-1]}" if known else "none is approved"
+    return Verdict(passed=False, message=f"definition is {plan.definition}, {then}")
+
+
+@gate(owner="workflow", always=True)
+def not_paused(evidence: Evidence) -> Verdict:
+    """Nobody has paused this contract."""
+    found = [pause for pause in evidence.pauses if pause.destination is None]
+    if not found:
+        return Verdict(passed=True, message="not paused", observed=0, limit=0)
+    return Verdict(passed=False, message=describe_pause(evidence), observed=len(found), limit=0)
+
+
+def describe_pause(evidence: Evidence) -> str:
+    """Tell who paused since when and why, and who restarts."""
+    pause = evidence.pauses[0]
+    until = f" until {pause.until:%Y-%m-%d %H:%M} UTC" if pause.until else ""
+    return (
+        f"paused since {pause.since:%Y-%m-%d %H:%M} UTC{until} by {pause.by}: {pause.reason}; "
+        f"{evidence.contract.monitoring.restarted_by} may restart"
+    )
+
+
+@gate(owner="workflow", always=True, may_be_signed=True)
+def change_volume(
+    evidence: Evidence,
+    *,
+    add: Ratio = 0.3,
+    update: Ratio = 0.5,
+    clear: Ratio = 0.05,
+    remove: Ratio = 0.1,
+) -> Verdict:
+    """Adds, updates, clears and removes each stay within a share of what is already there."""
+    limits = {"add": add, "update": update, "clear": clear, "remove": remove}
+    worst, faults = (0.0, add), []
+    for part in evidence.plan.parts:
+        if not part.baseline:
+            return Verdict(
+                passed=False, message=f"{part.destination}: no baseline: nothing delivered yet"
+            )
+        for operation, limit in limits.items():
+            count = part.operations.get(operation, 0)
+            share = count / part.baseline
+            worst = max(worst, (share, limit), key=lambda pair: pair[0] - pair[1])
+            if share > limit:
+                faults.append(
+                    f"{part.destination}: {count} {operation}s are {percent(share)} of "
+                    f"{part.baseline} delivered, at most {percent(limit)}"
+                )
+    message = "; ".join(faults) or "every kind of change is within its limit"
+    return Verdict(not faults, message, round(worst[0], 6), worst[1])
+
+
+@gate(owner="source_model", may_be_signed=True)
+def match_rate(evidence: Evidence, *, at_least: Ratio) -> Verdict:
+    """Enough candidates resolve to exactly one destination record."""
+    total = evidence.measures.candidates
+    if not total:
+        return Verdict(passed=False, message="no candidates to match", limit=at_least)
+    matched = total - evidence.measures.with_reason("unmatched", "ambiguous", "colliding")
+    share = matched / total
+    message = f"{matched:,} of {total:,} matched: {percent(share)}, at least {percent(at_least)}"
+    return Verdict(share >= at_least, message, round(share, 6), at_least)
+
+
+@gate(owner="source_model", may_be_signed=True)
+def null_rate(evidence: Evidence, *, field: str, at_most: Ratio) -> Verdict:
+    """Few enough included records have no value for the field; an all-empty field never passes."""
+    nulls, judged = evidence.measures.nulls.get(field), evidence.measures.judged
+    if nulls is None or not judged:
+        return Verdict(
+            passed=False, message=f"{field}: no included records to look at", limit=at_most
+        )
+    share = nulls / judged
+    message = (
+        f"{field}: {nulls:,} of {judged:,} empty: {percent(share)}, at most {percent(at_most)}"
+    )
+    return Verdict(share <= at_most and nulls < judged, message, round(share, 6), at_most)
+
+
+@gate(owner="workflow", may_be_signed=True)
+def sample_review(
+    evidence: Evidence, *, records: Count, by: Role, every: Duration = timedelta(days=90)
+) -> Verdict:
+    """A person has looked at a sample, included and excluded, of this definition."""
+    plan, now = evidence.plan, evidence.now
+    reviews = [
+        review
+        for review in evidence.reviews
+        if review.gate == "sample_review"
+        and review.role == by
+        and (review.fingerprint, review.definition) == (plan.fingerprint, plan.definition)
+        and now - review.at <= every
+    ]
+    if reviews:
+        newest = max(review.at for review in reviews)
+        return Verdict(passed=True, message=f"{by} reviewed a sample on {newest:%Y-%m-%d}")
+    ask = f"{by} has to review {records} records (activation review {evidence.contract.name})"
+    return Verdict(passed=False, message=ask)
+
+
+@gate(owner="workflow", may_be_signed=True)
+def send_count_delta(evidence: Evidence, *, at_most: Ratio) -> Verdict:
+    """The number of eligible records moved little since the last plan that went out."""
+    eligible = evidence.measures.dispositions().get("eligible", 0)
+    if evidence.previous is None or not evidence.previous.eligible:
+        return Verdict(passed=False, message="no baseline: no plan went out yet", limit=at_most)
+    before = evidence.previous.eligible
+    share = abs(eligible - before) / before
+    message = f"{before:,} -> {eligible:,} eligible: {percent(share)}, at most {percent(at_most)}"
+    return Verdict(share <= at_most, message, round(share, 6), at_most)
+
+
+@gate(owner="workflow", may_be_signed=True)
+def suppression_count(evidence: Evidence, *, at_most: Ratio) -> Verdict:
+    """Each rule holds back about as many candidates as in the last plan that went out."""
+    if evidence.previous is None:
+        return Verdict(passed=False, message="no baseline: no plan went out yet", limit=at_most)
+    now, before = evidence.measures.suppressed(), evidence.previous.suppressed
+    shares: dict[str, float] = {}
+    for model in evidence.contract.suppression.models:
+        was, count = before.get(model, 0), now.get(model, 0)
+        shares[model] = abs(count - was) / was if was else float(count > 0)
+    faults = [
+        f"{model}: {before.get(model, 0)} -> {now.get(model, 0)}, a change of {percent(share)}"
+        for model, share in shares.items()
+        if share > at_most
+    ]
+    message = "; ".join(faults) or "every rule holds back about as many as before"
+    return Verdict(
+        not faults, f"{message}, at most {percent(at_most)}", max(shares.values()), at_most
+    )

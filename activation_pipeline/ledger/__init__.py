@@ -1,0 +1,279 @@
+"""The ledger: every plan, gate result, decision, approval, pause and delivery, for good.
+
+Rows are added and never changed. The sending side (leases, batches, outcomes) is
+``Ledger.deliveries``. Field values are not kept here: they stay in the snapshots; messages
+carry keys and counts.
+"""
+
+from __future__ import annotations
+
+import json
+from dataclasses import asdict, dataclass
+from typing import TYPE_CHECKING, Any, cast
+
+import sqlalchemy as sa
+
+from activation_pipeline.evidence import GateResult, Pause, Previous, Review
+from activation_pipeline.ledger import tables as t
+from activation_pipeline.ledger._engine import moment, open_engine, written
+from activation_pipeline.ledger.deliveries import Deliveries
+from activation_pipeline.plan import Plan, PlanPart
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+    from datetime import datetime
+
+    from sqlalchemy.engine import Connection, Row
+
+    from activation_pipeline.plan import Decision
+
+
+@dataclass(frozen=True)
+class Evaluation:
+    """The judgement of one preparation: its plan (None: none could be made) and gate results.
+
+    ``decision`` is the newest one: an approval may have added to the first. ``measures`` are the
+    population's counts: ``candidates``, ``dispositions``, ``suppressed``, ``reasons``, ``lists``, ``newest``.
+    """
+
+    preparation: int
+    contract: str
+    plan: Plan | None
+    results: tuple[GateResult, ...]
+    measures: Mapping[str, Any]
+    decision: Decision
+    message: str
+    at: datetime
+
+
+class Ledger:
+    """One installation's ledger."""
+
+    def __init__(self, url: str) -> None:
+        """Open the database and create what is missing; see ``open_engine`` for errors."""
+        self._engine = open_engine(url)
+        self.deliveries = Deliveries(self._engine)
+
+    def close(self) -> None:
+        """Give back the database connections."""
+        self._engine.dispose()
+
+    def start_preparation(self, contract: str, *, now: datetime) -> int:
+        """Note that a plan is being made; until it is evaluated, nothing older may be sent."""
+        row = sa.insert(t.preparations).values(contract=contract, at=written(now))
+        with self._engine.begin() as connection:
+            return _new_id(connection, row)
+
+    def record_evaluation(self, evaluation: Evaluation) -> None:
+        """Store plan, gate results and decision in one transaction."""
+        at = written(evaluation.at)
+        plan = evaluation.plan
+        with self._engine.begin() as connection:
+            if plan is not None and not _exists(connection, plan.id):
+                connection.execute(
+                    sa.insert(t.plans).values(
+                        id=plan.id,
+                        contract=plan.contract,
+                        fingerprint=plan.fingerprint,
+                        definition=plan.definition,
+                        body=json.dumps([asdict(part) for part in plan.parts]),
+                        at=at,
+                    )
+                )
+            connection.execute(
+                sa.insert(t.evaluations).values(
+                    preparation=evaluation.preparation,
+                    contract=evaluation.contract,
+                    plan=plan.id if plan else None,
+                    results=json.dumps([asdict(result) for result in evaluation.results]),
+                    measures=json.dumps(evaluation.measures, default=str),
+                    message=evaluation.message,
+                    at=at,
+                )
+            )
+            _add_decision(connection, evaluation, evaluation.results, at)
+
+    def record_decision(
+        self, evaluation: Evaluation, results: Sequence[GateResult], *, now: datetime
+    ) -> None:
+        """Add a decision to an evaluation; ``evaluation.decision`` is the new one."""
+        with self._engine.begin() as connection:
+            _add_decision(connection, evaluation, results, written(now))
+
+    def newest(self, contract: str) -> Evaluation | None:
+        """Find the newest preparation's judgement; None: never prepared, or not evaluated yet."""
+        newest = sa.select(sa.func.max(t.preparations.c.id)).where(
+            t.preparations.c.contract == contract
+        )
+        return self._evaluation(t.evaluations.c.preparation == newest.scalar_subquery())
+
+    def previous(self, contract: str) -> Previous | None:
+        """Describe the last plan that was allowed to go: a blocked plan is never the baseline."""
+        newest = (
+            sa.select(sa.func.max(t.decisions.c.preparation))
+            .where(t.decisions.c.contract == contract, t.decisions.c.decision != "pause")
+            .scalar_subquery()
+        )
+        found = self._evaluation(t.evaluations.c.preparation == newest)
+        if found is None:
+            return None
+        measures = found.measures
+        return Previous(
+            eligible=measures["dispositions"].get("eligible", 0),
+            suppressed=measures["suppressed"],
+            list_rows={name: state["rows"] for name, state in measures["lists"].items()},
+        )
+
+    def _evaluation(self, which: sa.ColumnElement[bool]) -> Evaluation | None:
+        e, d = t.evaluations, t.decisions
+        query = (
+            sa.select(
+                e,
+                t.plans.c.fingerprint,
+                t.plans.c.definition,
+                t.plans.c.body,
+                d.c.decision,
+                d.c.causes,
+            )
+            .select_from(e.join(d, d.c.preparation == e.c.preparation).outerjoin(t.plans))
+            .where(which)
+            .order_by(d.c.id.desc())
+            .limit(1)
+        )
+        with self._engine.begin() as connection:
+            row = connection.execute(query).first()
+        return _read_evaluation(row) if row else None
+
+    def plan(self, plan: str) -> Plan | None:
+        """Find a plan by its id."""
+        with self._engine.begin() as connection:
+            row = connection.execute(sa.select(t.plans).where(t.plans.c.id == plan)).first()
+        return _read_plan(row) if row else None
+
+    def record_review(self, contract: str, review: Review, *, by: str, reason: str) -> None:
+        """Store a role's word on one plan and one gate."""
+        values = asdict(review) | {"contract": contract, "by": by, "reason": reason}
+        values["at"] = written(review.at)
+        with self._engine.begin() as connection:
+            connection.execute(sa.insert(t.reviews).values(**values))
+
+    def reviews(self, contract: str) -> tuple[Review, ...]:
+        """List every recorded word on a contract's plans, oldest first."""
+        r = t.reviews
+        query = (
+            sa.select(r.c.gate, r.c.plan, r.c.role, r.c.at, r.c.fingerprint, r.c.definition)
+            .where(r.c.contract == contract)
+            .order_by(r.c.id)
+        )
+        with self._engine.begin() as connection:
+            rows = connection.execute(query).all()
+        return tuple(Review(**{**row._mapping, "at": moment(row.at)}) for row in rows)
+
+    def pause(self, pause: Pause) -> None:
+        """Stop a contract, or one of its destinations, from this moment on."""
+        self._add_pause(pause, paused=True)
+
+    def resume(self, pause: Pause) -> None:
+        """End the pauses of a contract, or of one of its destinations."""
+        self._add_pause(pause, paused=False)
+
+    def _add_pause(self, pause: Pause, *, paused: bool) -> None:
+        row = sa.insert(t.pauses).values(
+            contract=pause.contract,
+            destination=pause.destination,
+            paused=paused,
+            by=pause.by,
+            reason=pause.reason,
+            until=written(pause.until) if pause.until else None,
+            at=written(pause.since),
+        )
+        with self._engine.begin() as connection:
+            connection.execute(row)
+
+    def pauses(self, contract: str, *, now: datetime) -> tuple[Pause, ...]:
+        """List the pauses in force; the newest word on each destination counts."""
+        query = sa.select(t.pauses).where(t.pauses.c.contract == contract).order_by(t.pauses.c.id)
+        with self._engine.begin() as connection:
+            rows = connection.execute(query).all()
+        newest = {row.destination: row for row in rows}
+        found = (
+            Pause(
+                contract=contract,
+                destination=row.destination,
+                by=row.by,
+                reason=row.reason,
+                since=moment(row.at),
+                until=moment(row.until) if row.until else None,
+            )
+            for row in newest.values()
+            if row.paused
+        )
+        return tuple(pause for pause in found if pause.until is None or now < pause.until)
+
+    def record_reconciliation(
+        self,
+        contract: str,
+        destination: str,
+        plan: str,
+        counts: Mapping[str, int],
+        *,
+        now: datetime,
+    ) -> None:
+        """Store how many records agree with what was delivered, and how many do not, by kind."""
+        row = sa.insert(t.reconciliations).values(
+            contract=contract,
+            destination=destination,
+            plan=plan,
+            counts=json.dumps(counts),
+            at=written(now),
+        )
+        with self._engine.begin() as connection:
+            connection.execute(row)
+
+
+def _new_id(connection: Connection, row: sa.Insert) -> int:
+    key = connection.execute(row).inserted_primary_key
+    return int(cast("Row[Any]", key)[0])
+
+
+def _exists(connection: Connection, plan: str) -> bool:
+    return connection.scalar(sa.select(t.plans.c.id).where(t.plans.c.id == plan)) is not None
+
+
+def _add_decision(
+    connection: Connection, evaluation: Evaluation, results: Sequence[GateResult], at: str
+) -> None:
+    causes = [asdict(result) for result in results if result.stops or result.overridden_by]
+    connection.execute(
+        sa.insert(t.decisions).values(
+            preparation=evaluation.preparation,
+            contract=evaluation.contract,
+            plan=evaluation.plan.id if evaluation.plan else "",
+            decision=evaluation.decision,
+            causes=json.dumps(causes),
+            at=at,
+        )
+    )
+
+
+def _read_plan(row: Row[Any]) -> Plan:
+    parts = tuple(PlanPart(**part) for part in json.loads(row.body))
+    return Plan(row.contract, row.fingerprint, row.definition, parts)
+
+
+def _read_evaluation(row: Row[Any]) -> Evaluation:
+    signed = {c["gate"]: c["overridden_by"] for c in json.loads(row.causes)}
+    results = (
+        GateResult(**{**each, "overridden_by": signed.get(each["gate"], each["overridden_by"])})
+        for each in json.loads(row.results)
+    )
+    return Evaluation(
+        preparation=row.preparation,
+        contract=row.contract,
+        plan=_read_plan(row) if row.plan else None,
+        results=tuple(results),
+        measures=json.loads(row.measures),
+        decision=row.decision,
+        message=row.message,
+        at=moment(row.at),
+    )

@@ -1,0 +1,83 @@
+"""Open the ledger's database: an SQLite file by default, PostgreSQL by its URL."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import sqlalchemy as sa
+from sqlalchemy import event
+from sqlalchemy.exc import ArgumentError, NoSuchModuleError, OperationalError
+
+from activation_pipeline.errors import ConfigurationError
+from activation_pipeline.ledger import tables as t
+
+if TYPE_CHECKING:
+    from sqlalchemy.engine import Engine
+
+_BUSY_TIMEOUT_S = 30
+
+
+def _prepare_sqlite(connection: Any, _record: object) -> None:
+    # The driver's own transactions begin as readers and lose a quarter of them when they turn
+    # into writers; with its handling off, every transaction begins as a writer below.
+    connection.isolation_level = None
+    connection.execute("PRAGMA journal_mode = WAL")
+    connection.execute("PRAGMA synchronous = NORMAL")
+    connection.execute("PRAGMA foreign_keys = ON")
+
+
+def _begin_immediate(connection: sa.Connection) -> None:
+    connection.exec_driver_sql("BEGIN IMMEDIATE")
+
+
+def open_engine(url: str) -> Engine:
+    """Connect and create the tables that are missing.
+
+    Raises:
+        ConfigurationError: the address is not one, its driver is not installed, the database
+            does not answer, or its tables are newer than this version of the package.
+    """
+    try:
+        address = sa.make_url(url)
+        sqlite = address.get_backend_name() == "sqlite"
+        if sqlite and address.database:
+            Path(address.database).parent.mkdir(parents=True, exist_ok=True)
+        options = {"timeout": _BUSY_TIMEOUT_S} if sqlite else {}
+        engine = sa.create_engine(address, connect_args=options)
+    except (ArgumentError, NoSuchModuleError, ImportError) as error:
+        raise ConfigurationError(
+            f"ACTIVATION_LEDGER: {type(error).__name__}; write sqlite:///path/ledger.sqlite or "
+            "postgresql+psycopg://user@host/database"
+        ) from None
+    if sqlite:
+        event.listen(engine, "connect", _prepare_sqlite)
+        event.listen(engine, "begin", _begin_immediate)
+    try:
+        with engine.begin() as connection:
+            t.metadata.create_all(connection)
+            found = connection.scalar(sa.select(t.schema_version.c.version))
+            if found is None:
+                connection.execute(sa.insert(t.schema_version).values(version=t.SCHEMA_VERSION))
+    except OperationalError as error:
+        kind = type(error.orig).__name__
+        raise ConfigurationError(
+            f"ACTIVATION_LEDGER: the {address.get_backend_name()} database does not open ({kind})"
+        ) from None
+    if found is not None and found != t.SCHEMA_VERSION:
+        raise ConfigurationError(
+            f"ACTIVATION_LEDGER: its tables are of version {found}, this package writes "
+            f"{t.SCHEMA_VERSION}; use the package version that wrote it"
+        )
+    return engine
+
+
+def written(moment: datetime) -> str:
+    """Write a UTC moment so that text order is time order."""
+    return moment.astimezone(UTC).isoformat(timespec="microseconds")
+
+
+def moment(text: str) -> datetime:
+    """Read a moment that ``written`` wrote."""
+    return datetime.fromisoformat(text)

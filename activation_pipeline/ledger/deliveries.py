@@ -1,0 +1,317 @@
+"""The sending side of the ledger: leases, batches, what became of each record, positions.
+
+A batch is a range of rows of a plan's snapshot, so an intent is one row here, not one per
+record. A record has a row only where it was not simply accepted.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, cast
+
+import sqlalchemy as sa
+
+from activation_pipeline.errors import RefusedError
+from activation_pipeline.ledger import tables as t
+from activation_pipeline.ledger._engine import moment, written
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+    from datetime import datetime
+
+    from sqlalchemy.engine import Connection, Engine
+
+
+@dataclass(frozen=True)
+class RecordOutcome:
+    """One record that needs a row: ``state`` is rejected, held, unknown, or a noteworthy accepted."""
+
+    key: str
+    destination_id: str
+    state: str
+    code: str
+    field: str | None
+    message: str
+
+
+@dataclass(frozen=True)
+class BatchResult:
+    """What became of one batch; the four counts add up to its rows."""
+
+    accepted: int
+    rejected: int
+    held: int
+    unknown: int
+    outcomes: tuple[RecordOutcome, ...] = ()
+
+
+@dataclass(frozen=True)
+class Attempt:
+    """One delivery as started: of one plan to one destination."""
+
+    id: int
+    contract: str
+    destination: str
+    plan: str
+
+
+@dataclass(frozen=True)
+class Totals:
+    """What became of a plan's rows for one destination, over all attempts."""
+
+    accepted: int = 0
+    rejected: int = 0
+    held: int = 0
+    unknown: int = 0
+
+
+class Deliveries:
+    """Attempts to deliver, their batches and what they left behind."""
+
+    def __init__(self, engine: Engine) -> None:
+        """Share the ledger's database."""
+        self._engine = engine
+
+    def begin(
+        self,
+        plan: str,
+        *,
+        contract: str,
+        destination: str,
+        batch_size: int,
+        holder: str,
+        now: datetime,
+        is_gone: Callable[[str, datetime], bool],
+    ) -> Attempt:
+        """Take the destination's lease for one contract and note the attempt.
+
+        Args:
+            is_gone: tells whether the holder of a lease, last renewed then, has died.
+
+        Raises:
+            RefusedError: another process is sending for this contract and destination.
+        """
+        with self._engine.begin() as connection:
+            lease = t.leases
+            mine = (lease.c.contract == contract) & (lease.c.destination == destination)
+            held = connection.execute(sa.select(lease).where(mine)).first()
+            if held and not is_gone(held.holder, moment(held.renewed_at)):
+                raise RefusedError(
+                    f"{contract}: {destination}: {held.holder} is sending since "
+                    f"{held.renewed_at}; wait until it ends",
+                    clause="one_sender",
+                )
+            connection.execute(sa.delete(lease).where(mine))
+            row = sa.insert(t.deliveries).values(
+                contract=contract,
+                destination=destination,
+                plan=plan,
+                batch_size=batch_size,
+                holder=holder,
+                at=written(now),
+            )
+            identifier = _new_id(connection, row)
+            connection.execute(
+                sa.insert(lease).values(
+                    contract=contract,
+                    destination=destination,
+                    delivery=identifier,
+                    holder=holder,
+                    renewed_at=written(now),
+                )
+            )
+        return Attempt(identifier, contract, destination, plan)
+
+    def end(self, attempt: Attempt, *, outcome: str, message: str, now: datetime) -> None:
+        """Note how an attempt ended and give the lease back."""
+        with self._engine.begin() as connection:
+            connection.execute(
+                sa.insert(t.delivery_ends).values(
+                    delivery=attempt.id, outcome=outcome, message=message, at=written(now)
+                )
+            )
+            connection.execute(sa.delete(t.leases).where(t.leases.c.delivery == attempt.id))
+
+    def intend(
+        self,
+        attempt: Attempt,
+        *,
+        first_row: int,
+        last_row: int,
+        now: datetime,
+        ended: tuple[int, BatchResult] | None = None,
+    ) -> int:
+        """Note the batch before last's result and, in the same transaction, what is sent next."""
+        with self._engine.begin() as connection:
+            if ended is not None:
+                _add_result(connection, *ended, at=written(now))
+            renewed = (
+                sa.update(t.leases)
+                .where(t.leases.c.delivery == attempt.id)
+                .values(renewed_at=written(now))
+            )
+            if connection.execute(renewed).rowcount != 1:
+                raise RefusedError(
+                    f"{attempt.contract}: {attempt.destination}: the lease was taken over; "
+                    "another process sends now",
+                    clause="one_sender",
+                )
+            row = sa.insert(t.batch_intents).values(
+                delivery=attempt.id,
+                plan=attempt.plan,
+                destination=attempt.destination,
+                first_row=first_row,
+                last_row=last_row,
+                at=written(now),
+            )
+            return _new_id(connection, row)
+
+    def record_result(self, intent: int, result: BatchResult, *, now: datetime) -> None:
+        """Note what became of one batch."""
+        with self._engine.begin() as connection:
+            _add_result(connection, intent, result, at=written(now))
+
+    def done(self, plan: str, destination: str) -> tuple[tuple[int, int], ...]:
+        """List the row ranges of a plan that have a result, in order."""
+        i = t.batch_intents
+        query = (
+            sa.select(i.c.first_row, i.c.last_row)
+            .join(t.batch_results, t.batch_results.c.intent == i.c.id)
+            .where(i.c.plan == plan, i.c.destination == destination)
+            .order_by(i.c.first_row)
+        )
+        with self._engine.begin() as connection:
+            return tuple((row.first_row, row.last_row) for row in connection.execute(query))
+
+    def totals(self, plan: str, destination: str) -> Totals:
+        """Add up what became of a plan's rows for one destination."""
+        r, i = t.batch_results, t.batch_intents
+        names = ("accepted", "rejected", "held", "unknown")
+        query = (
+            sa.select(*(sa.func.coalesce(sa.func.sum(r.c[name]), 0) for name in names))
+            .join(i, i.c.id == r.c.intent)
+            .where(i.c.plan == plan, i.c.destination == destination)
+        )
+        with self._engine.begin() as connection:
+            row = connection.execute(query).one()
+        return Totals(*(int(count) for count in row))
+
+    def outcomes(
+        self, plan: str, destination: str, *, delivery: int | None = None
+    ) -> tuple[RecordOutcome, ...]:
+        """List the records of a plan that were not simply accepted."""
+        o, i = t.record_outcomes, t.batch_intents
+        query = (
+            sa.select(o.c.key, o.c.destination_id, o.c.state, o.c.code, o.c.field, o.c.message)
+            .join(i, i.c.id == o.c.intent)
+            .where(i.c.plan == plan, i.c.destination == destination)
+            .order_by(o.c.id)
+        )
+        if delivery is not None:
+            query = query.where(i.c.delivery == delivery)
+        with self._engine.begin() as connection:
+            return tuple(RecordOutcome(**row._mapping) for row in connection.execute(query))  # noqa: SLF001 - SQLAlchemy's public spelling
+
+    def unfolded(self, contract: str, destination: str) -> tuple[Attempt, ...]:
+        """List the attempts whose effect is not yet part of what the destination holds."""
+        d = t.deliveries
+        sent = sa.select(t.batch_intents.c.delivery).distinct()
+        folded = sa.select(t.positions.c.delivery)
+        query = (
+            sa.select(d.c.id, d.c.contract, d.c.destination, d.c.plan)
+            .where(d.c.contract == contract, d.c.destination == destination)
+            .where(d.c.id.in_(sent), d.c.id.not_in(folded))
+            .order_by(d.c.id)
+        )
+        with self._engine.begin() as connection:
+            return tuple(Attempt(**row._mapping) for row in connection.execute(query))  # noqa: SLF001 - SQLAlchemy's public spelling
+
+    def ranges(self, attempt: Attempt) -> tuple[tuple[int, int, bool], ...]:
+        """List an attempt's batches: first row, one past the last, and whether it has a result."""
+        i, r = t.batch_intents, t.batch_results
+        query = (
+            sa.select(i.c.first_row, i.c.last_row, r.c.intent.is_not(None))
+            .outerjoin(r, r.c.intent == i.c.id)
+            .where(i.c.delivery == attempt.id)
+            .order_by(i.c.id)
+        )
+        with self._engine.begin() as connection:
+            return tuple(
+                (int(a), int(b), bool(c)) for a, b, c in connection.execute(query).tuples()
+            )
+
+    def position(self, contract: str, destination: str) -> tuple[int, int | None]:
+        """Tell how many attempts are folded, and how many records we hold there (None: never)."""
+        p = t.positions
+        query = (
+            sa.select(p.c.position, p.c.records)
+            .where(p.c.contract == contract, p.c.destination == destination)
+            .order_by(p.c.position.desc())
+            .limit(1)
+        )
+        with self._engine.begin() as connection:
+            row = connection.execute(query).first()
+        return (row.position, row.records) if row else (0, None)
+
+    def record_position(
+        self, attempt: Attempt, *, position: int, records: int, now: datetime
+    ) -> None:
+        """Note that an attempt's effect is part of what the destination holds."""
+        with self._engine.begin() as connection:
+            connection.execute(
+                sa.insert(t.positions).values(
+                    contract=attempt.contract,
+                    destination=attempt.destination,
+                    position=position,
+                    delivery=attempt.id,
+                    records=records,
+                    at=written(now),
+                )
+            )
+
+    def free_dead_lease(
+        self, contract: str, destination: str, *, is_gone: Callable[[str, datetime], bool]
+    ) -> bool:
+        """Free the lease of a sender that died; says whether nobody is sending now."""
+        lease = t.leases
+        mine = (lease.c.contract == contract) & (lease.c.destination == destination)
+        with self._engine.begin() as connection:
+            held = connection.execute(sa.select(lease).where(mine)).first()
+            if held is None:
+                return True
+            if not is_gone(held.holder, moment(held.renewed_at)):
+                return False
+            connection.execute(sa.delete(lease).where(mine))
+            return True
+
+
+def _new_id(connection: Connection, row: sa.Insert) -> int:
+    key = connection.execute(row).inserted_primary_key
+    return int(cast("Sequence[Any]", key)[0])
+
+
+def _add_result(connection: Connection, intent: int, result: BatchResult, *, at: str) -> None:
+    connection.execute(
+        sa.insert(t.batch_results).values(
+            intent=intent,
+            accepted=result.accepted,
+            rejected=result.rejected,
+            held=result.held,
+            unknown=result.unknown,
+            at=at,
+        )
+    )
+    if result.outcomes:
+        rows = [
+            {
+                "intent": intent,
+                "key": o.key,
+                "destination_id": o.destination_id,
+                "state": o.state,
+                "code": o.code,
+                "field": o.field,
+                "message": o.message,
+            }
+            for o in result.outcomes
+        ]
+        connection.execute(sa.insert(t.record_outcomes), rows)

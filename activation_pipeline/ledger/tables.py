@@ -1,0 +1,178 @@
+"""The ledger's tables: append-only, but for the lease that keeps two senders apart.
+
+Moments are UTC text in ISO 8601 with microseconds, so that both databases sort and store
+them alike. ``plan`` is always the plan's id.
+"""
+
+from __future__ import annotations
+
+from sqlalchemy import Boolean, Column, ForeignKey, Index, Integer, MetaData, Table, Text
+
+SCHEMA_VERSION = 1
+
+metadata = MetaData()
+
+schema_version = Table("schema_version", metadata, Column("version", Integer, primary_key=True))
+
+plans = Table(
+    "plans",
+    metadata,
+    Column("id", Text, primary_key=True),
+    Column("contract", Text, nullable=False, index=True),
+    Column("fingerprint", Text, nullable=False),
+    Column("definition", Text, nullable=False),
+    Column("body", Text, nullable=False, doc="JSON: the parts with their counts and hashes"),
+    Column("at", Text, nullable=False),
+)
+
+preparations = Table(
+    "preparations",
+    metadata,
+    Column("id", Integer, primary_key=True),
+    Column("contract", Text, nullable=False, index=True),
+    Column("at", Text, nullable=False),
+)
+
+evaluations = Table(
+    "evaluations",
+    metadata,
+    Column("preparation", Integer, ForeignKey("preparations.id"), primary_key=True),
+    Column("contract", Text, nullable=False, index=True),
+    Column("plan", Text, ForeignKey("plans.id"), doc="null: no plan could be made"),
+    Column("results", Text, nullable=False, doc="JSON: one object per gate"),
+    Column("measures", Text, nullable=False, doc="JSON: counts of the population"),
+    Column("message", Text, nullable=False),
+    Column("at", Text, nullable=False),
+)
+
+decisions = Table(
+    "decisions",
+    metadata,
+    Column("id", Integer, primary_key=True),
+    Column("preparation", Integer, ForeignKey("preparations.id"), nullable=False, index=True),
+    Column("contract", Text, nullable=False, index=True),
+    Column("plan", Text, nullable=False),
+    Column("decision", Text, nullable=False),
+    Column("causes", Text, nullable=False, doc="JSON: the gates that stop it"),
+    Column("at", Text, nullable=False),
+)
+
+reviews = Table(
+    "reviews",
+    metadata,
+    Column("id", Integer, primary_key=True),
+    Column("contract", Text, nullable=False, index=True),
+    Column("plan", Text, nullable=False),
+    Column("gate", Text, nullable=False),
+    Column("role", Text, nullable=False),
+    Column("by", Text, nullable=False),
+    Column("reason", Text, nullable=False),
+    Column("fingerprint", Text, nullable=False),
+    Column("definition", Text, nullable=False),
+    Column("at", Text, nullable=False),
+)
+
+pauses = Table(
+    "pauses",
+    metadata,
+    Column("id", Integer, primary_key=True),
+    Column("contract", Text, nullable=False, index=True),
+    Column("destination", Text, doc="null: all of the contract's destinations"),
+    Column("paused", Boolean, nullable=False, doc="false: a resume"),
+    Column("by", Text, nullable=False),
+    Column("reason", Text, nullable=False),
+    Column("until", Text),
+    Column("at", Text, nullable=False),
+)
+
+leases = Table(
+    "leases",
+    metadata,
+    Column("contract", Text, primary_key=True),
+    Column("destination", Text, primary_key=True),
+    Column("delivery", Integer, nullable=False),
+    Column("holder", Text, nullable=False),
+    Column("renewed_at", Text, nullable=False),
+)
+
+deliveries = Table(
+    "deliveries",
+    metadata,
+    Column("id", Integer, primary_key=True),
+    Column("contract", Text, nullable=False),
+    Column("destination", Text, nullable=False),
+    Column("plan", Text, nullable=False),
+    Column("batch_size", Integer, nullable=False),
+    Column("holder", Text, nullable=False),
+    Column("at", Text, nullable=False),
+    Index("deliveries_of_plan", "plan", "destination"),
+    Index("deliveries_of_contract", "contract", "destination"),
+)
+
+delivery_ends = Table(
+    "delivery_ends",
+    metadata,
+    Column("delivery", Integer, ForeignKey("deliveries.id"), primary_key=True),
+    Column("outcome", Text, nullable=False),
+    Column("message", Text, nullable=False),
+    Column("at", Text, nullable=False),
+)
+
+batch_intents = Table(
+    "batch_intents",
+    metadata,
+    Column("id", Integer, primary_key=True),
+    Column("delivery", Integer, nullable=False),
+    Column("plan", Text, nullable=False),
+    Column("destination", Text, nullable=False),
+    Column("first_row", Integer, nullable=False),
+    Column("last_row", Integer, nullable=False, doc="one past the last row of the snapshot"),
+    Column("at", Text, nullable=False),
+    Index("intents_of_plan", "plan", "destination"),
+)
+
+batch_results = Table(
+    "batch_results",
+    metadata,
+    Column("intent", Integer, ForeignKey("batch_intents.id"), primary_key=True),
+    Column("accepted", Integer, nullable=False),
+    Column("rejected", Integer, nullable=False),
+    Column("held", Integer, nullable=False),
+    Column("unknown", Integer, nullable=False),
+    Column("at", Text, nullable=False),
+)
+
+record_outcomes = Table(
+    "record_outcomes",
+    metadata,
+    Column("id", Integer, primary_key=True),
+    Column("intent", Integer, ForeignKey("batch_intents.id"), nullable=False, index=True),
+    Column("key", Text, nullable=False),
+    Column("destination_id", Text, nullable=False),
+    Column("state", Text, nullable=False, doc="rejected, held, unknown; accepted where noteworthy"),
+    Column("code", Text, nullable=False),
+    Column("field", Text),
+    Column("message", Text, nullable=False),
+)
+
+positions = Table(
+    "positions",
+    metadata,
+    Column("contract", Text, primary_key=True),
+    Column("destination", Text, primary_key=True),
+    Column("position", Integer, primary_key=True),
+    Column("delivery", Integer, ForeignKey("deliveries.id"), nullable=False, unique=True),
+    Column("records", Integer, nullable=False, doc="what the destination holds from us then"),
+    Column("at", Text, nullable=False),
+)
+
+reconciliations = Table(
+    "reconciliations",
+    metadata,
+    Column("id", Integer, primary_key=True),
+    Column("contract", Text, nullable=False),
+    Column("destination", Text, nullable=False),
+    Column("plan", Text, nullable=False),
+    Column("counts", Text, nullable=False, doc="JSON: records by finding"),
+    Column("at", Text, nullable=False),
+)

@@ -1,0 +1,414 @@
+"""Every candidate gets exactly one disposition, and keeps all its reasons.
+
+Composes one query out of contract values; running it is the warehouse's business. The
+vocabulary is engine-neutral on purpose: joins, CASE, GROUP BY, concat_ws, literal
+timestamps. What differs between engines (hashes, text functions) lives in dbt models.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Literal
+
+from sqlglot import exp
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+    from datetime import datetime
+
+    from activation_pipeline.contract import Contract
+
+Disposition = Literal[
+    "eligible",
+    "invalid",
+    "stale",
+    "unmatched",
+    "ambiguous",
+    "colliding",
+    "suppressed",
+    "holdout",
+    "review",
+]
+EXCLUDED: tuple[Disposition, ...] = (
+    "invalid",
+    "stale",
+    "unmatched",
+    "ambiguous",
+    "colliding",
+    "suppressed",
+    "holdout",
+    "review",
+)
+ROLE_BASED = "role_based_email"
+SEPARATOR = "\x1f"  # between the names in ``reasons``: no name of a model or field contains it
+
+
+@dataclass(frozen=True)
+class Relations:
+    """Where a contract's models are: one table expression per name that the contract uses."""
+
+    source: exp.Table
+    models: Mapping[str, exp.Table]
+
+
+@dataclass(frozen=True)
+class Rule:
+    """One reason for leaving a candidate out: its name, its disposition and its condition."""
+
+    name: str
+    disposition: Disposition
+    condition: exp.Expr
+
+
+def column(name: str, table: str | None = None) -> exp.Column:
+    """Refer to a column, quoted, whatever its name."""
+    return exp.column(
+        exp.to_identifier(name, quoted=True),
+        table=exp.to_identifier(table, quoted=True) if table else None,
+    )
+
+
+def named(expression: exp.Expr, name: str) -> exp.Expr:
+    """Give an expression a quoted output name."""
+    return exp.alias_(expression, exp.to_identifier(name, quoted=True))
+
+
+def text(expression: exp.Expr) -> exp.Cast:
+    """Cast to text: keys of any type are compared as text."""
+    return exp.cast(expression, "text")
+
+
+def timestamp(moment: datetime) -> exp.Cast:
+    """Write a UTC moment as a timestamp without zone, to the microsecond."""
+    written = moment.replace(tzinfo=None).isoformat(sep=" ", timespec="microseconds")
+    return exp.cast(exp.Literal.string(written), "timestamp")
+
+
+def value_columns(contract: Contract) -> tuple[str, ...]:
+    """List the source columns that any destination maps, each once, in contract order."""
+    mapped = (
+        mapping.column
+        for destination in contract.destinations.values()
+        for mapping in destination.fields.values()
+    )
+    return tuple(dict.fromkeys(mapped))
+
+
+def _candidates(contract: Contract, relations: Relations, scope: exp.Table | None) -> exp.Select:
+    """Select one row per candidate: key, as_of, ``value:<column>`` for each mapped column."""
+    key = text(column(contract.entity.key))
+    query = exp.select(
+        named(key, "key"),
+        named(exp.cast(column(contract.freshness.column), "timestamp"), "as_of"),
+        *(named(column(name), f"value:{name}") for name in value_columns(contract)),
+    ).from_(relations.source)
+    if scope is not None:
+        query = query.where(exp.In(this=key, query=exp.select(column("key")).from_(scope)))
+    return query
+
+
+def identity_query(contract: Contract, model: str, relations: Relations) -> exp.Select:
+    """Resolve keys by the best accepted rule: one row per key.
+
+    Columns: ``key``, ``lo`` and ``hi`` (smallest and largest destination id: they differ where
+    the key is ambiguous), ``destination_key`` (defaults to the key), ``role_based`` (0 or 1).
+    Rows of other rules, and rows without a key or id, count as no match.
+    """
+    rules = contract.matching.rules
+    known = exp.and_(
+        exp.In(this=column("rule"), expressions=[exp.Literal.string(rule) for rule in rules]),
+        exp.not_(exp.Is(this=column("key"), expression=exp.null())),
+        exp.not_(exp.Is(this=column("destination_id"), expression=exp.null())),
+    )
+    rank = exp.Case()
+    for position, rule in enumerate(rules):
+        rank = rank.when(column("rule").eq(rule), exp.Literal.number(position))
+    fields: list[exp.Expr] = [
+        named(text(column("key")), "key"),
+        named(text(column("destination_id")), "destination_id"),
+        named(text(column("destination_key")), "destination_key"),
+        named(rank, "rank"),
+    ]
+    role_based: exp.Expr = exp.Literal.number(0)
+    if contract.matching.role_based_email is not None:
+        fields.append(column("is_role_based_email"))
+        # Not known to be personal counts as role-based: in doubt, nothing is sent.
+        role_based = (
+            exp.Case()
+            .when(column("is_role_based_email").eq(exp.false()), exp.Literal.number(0))
+            .else_(exp.Literal.number(1))
+        )
+    matches = exp.select(*fields).from_(relations.models[model]).where(known)
+    rows: exp.Query = matches
+    if len(rules) > 1:
+        best = (
+            exp.select(column("key"), named(exp.Min(this=column("rank")), "best"))
+            .from_(matches.subquery("all_matches"))
+            .group_by(column("key"))
+        )
+        rows = (
+            exp.select(exp.Column(this=exp.Star(), table=exp.to_identifier("m")))
+            .from_(matches.subquery("m"))
+            .join(
+                best.subquery("b"),
+                on=exp.and_(
+                    column("key", "m").eq(column("key", "b")),
+                    column("rank", "m").eq(column("best", "b")),
+                ),
+            )
+        )
+    return (
+        exp.select(
+            column("key"),
+            named(exp.Min(this=column("destination_id")), "lo"),
+            named(exp.Max(this=column("destination_id")), "hi"),
+            named(
+                exp.Coalesce(
+                    this=exp.Min(this=column("destination_key")), expressions=[column("key")]
+                ),
+                "destination_key",
+            ),
+            named(exp.Max(this=role_based), "role_based"),
+        )
+        .from_(rows.subquery("matches"))
+        .group_by(column("key"))
+    )
+
+
+def _keyed(model: exp.Table) -> exp.Select:
+    """Collapse a suppression or review model to one row per key, so that a join never multiplies."""
+    return (
+        exp.select(
+            named(text(column("key")), "key"),
+            named(exp.Min(this=text(column("reason"))), "reason"),
+        )
+        .from_(model)
+        .group_by(text(column("key")))
+    )
+
+
+def _duplicated(counted: exp.Expr, rows: exp.Query | exp.Table, name: str) -> exp.Select:
+    """Select the values that occur more than once, each once, as column ``name``."""
+    source = rows.subquery("counted") if isinstance(rows, exp.Query) else rows
+    return (
+        exp.select(named(counted, name))
+        .from_(source)
+        .group_by(counted)
+        .having(exp.GT(this=exp.Count(this=exp.Star()), expression=exp.Literal.number(1)))
+    )
+
+
+def _present(name: str, table: str) -> exp.Expr:
+    return exp.not_(exp.Is(this=column(name, table), expression=exp.null()))
+
+
+def _absent(name: str, table: str) -> exp.Expr:
+    return exp.Is(this=column(name, table), expression=exp.null())
+
+
+def _value_rules(contract: Contract) -> list[Rule]:
+    rules = []
+    for destination in contract.destinations.values():
+        for field, mapping in destination.fields.items():
+            value = column(f"value:{mapping.column}", "c")
+            if mapping.allowed is not None:
+                allowed = [exp.convert(option) for option in mapping.allowed]
+                outside = exp.not_(exp.In(this=value, expressions=allowed))
+                rules.append(Rule(f"not_allowed:{field}", "invalid", outside))
+            if mapping.on_null == "flag":
+                empty = exp.Is(this=value, expression=exp.null())
+                rules.append(Rule(f"null:{field}", "review", empty))
+    return rules
+
+
+def _candidate_rules(contract: Contract, now: datetime) -> list[Rule]:
+    key, as_of = column("key", "c"), column("as_of", "c")
+    oldest = timestamp(now - contract.freshness.stale_after)
+    no_key = exp.or_(_absent("key", "c"), key.eq(exp.Literal.string("")))
+    return [
+        Rule("no_key", "invalid", no_key),
+        Rule("duplicate_key", "invalid", _present("key", "duplicate_key")),
+        Rule("no_timestamp", "invalid", _absent("as_of", "c")),
+        Rule("future_timestamp", "invalid", exp.GT(this=as_of, expression=timestamp(now))),
+        Rule("stale", "stale", exp.LT(this=as_of, expression=oldest)),
+    ]
+
+
+def _identity_rules(contract: Contract) -> list[Rule]:
+    rules = []
+    ambiguous: Disposition = "review" if contract.matching.ambiguous == "review" else "ambiguous"
+    for name in contract.destinations:
+        lo, hi = column("lo", f"id:{name}"), column("hi", f"id:{name}")
+        rules += [
+            Rule(f"unmatched:{name}", "unmatched", _absent("lo", f"id:{name}")),
+            Rule(f"ambiguous:{name}", ambiguous, exp.NEQ(this=lo, expression=hi)),
+            Rule(f"colliding:{name}", "colliding", _present("lo", f"shared:{name}")),
+        ]
+        if contract.matching.role_based_email == "exclude":
+            flagged = column("role_based", f"id:{name}").eq(exp.Literal.number(1))
+            rules.append(Rule(f"{ROLE_BASED}:{name}", "suppressed", flagged))
+    return rules
+
+
+def _list_rules(contract: Contract) -> list[Rule]:
+    suppression = contract.suppression
+    rules = [Rule(m, "suppressed", _present("key", f"list:{m}")) for m in suppression.models]
+    rules += [Rule(m, "review", _present("key", f"list:{m}")) for m in suppression.review]
+    if suppression.holdout is not None:
+        draw = column("draw", "holdout")
+        held = exp.LT(this=draw, expression=exp.Literal.number(suppression.holdout.share))
+        rules.append(Rule("no_holdout_draw", "invalid", _absent("draw", "holdout")))
+        rules.append(Rule(suppression.holdout.model, "holdout", held))
+    return rules
+
+
+def rules(contract: Contract, now: datetime) -> tuple[Rule, ...]:
+    """List every rule that can leave a candidate out, in the order of the dispositions."""
+    found = [
+        *_candidate_rules(contract, now),
+        *_identity_rules(contract),
+        *_list_rules(contract),
+        *_value_rules(contract),
+    ]
+    return tuple(sorted(found, key=lambda rule: EXCLUDED.index(rule.disposition)))
+
+
+def _shared(name: str, relations: Mapping[str, str]) -> exp.Select:
+    """Select the destination ids that several candidates resolve to."""
+    matched = (
+        exp.select(column("lo", "i"))
+        .from_(exp.to_table("candidates").as_("c"))
+        .join(
+            exp.to_table(relations[name]).as_("i"),
+            on=exp.and_(
+                column("key", "c").eq(column("key", "i")),
+                column("lo", "i").eq(column("hi", "i")),
+            ),
+        )
+    )
+    return _duplicated(column("lo"), matched, "lo")
+
+
+def _joined(contract: Contract, identities: Mapping[str, str]) -> exp.Select:
+    """Join candidates with everything that judges them; never more rows than candidates."""
+    query = exp.select().from_(exp.to_table("candidates").as_("c"))
+    key = column("key", "c")
+
+    def join(name: str, alias: str, on: exp.Expr) -> None:
+        nonlocal query
+        table = exp.Table(this=exp.to_identifier(name, quoted=True))
+        query = query.join(
+            exp.alias_(table, exp.to_identifier(alias, quoted=True), table=True),
+            on=on,
+            join_type="left",
+            copy=False,
+        )
+
+    join("duplicates", "duplicate_key", key.eq(column("key", "duplicate_key")))
+    for name in contract.destinations:
+        join(identities[name], f"id:{name}", key.eq(column("key", f"id:{name}")))
+        shared = exp.and_(
+            column("lo", f"id:{name}").eq(column("hi", f"id:{name}")),
+            column("lo", f"id:{name}").eq(column("lo", f"shared:{name}")),
+        )
+        join(f"shared:{name}", f"shared:{name}", shared)
+    for model in (*contract.suppression.models, *contract.suppression.review):
+        join(f"list:{model}", f"list:{model}", key.eq(column("key", f"list:{model}")))
+    if contract.suppression.holdout is not None:
+        join("holdout", "holdout", key.eq(column("key", "holdout")))
+    return query
+
+
+def population_query(
+    contract: Contract, relations: Relations, *, now: datetime, scope: exp.Table | None = None
+) -> exp.Select:
+    """Compose the population: as many rows as candidates, each with exactly one disposition.
+
+    The first stage that excludes a candidate names its disposition; ``reasons`` keeps the names
+    of all rules that apply, joined by ``SEPARATOR``, and ``details`` what the lists said of it.
+    With several destinations a candidate is eligible in all of them or in none: one decision.
+
+    Args:
+        contract: thresholds and names.
+        relations: tables; keys are compared as text, timestamps are UTC without zone.
+        now: UTC; staleness and future timestamps are measured from it.
+        scope: where given, a table with a column ``key``: only these candidates are judged.
+
+    Returns:
+        Columns ``key``, ``as_of``, ``disposition``, ``reasons``, ``details``; per destination
+        ``id:<name>`` and ``destination_key:<name>`` (only where unambiguous); ``value:<column>`` for
+        each mapped column.
+
+    Source: "Matching rule" and "Suppression logic".
+    """
+    judged_by = rules(contract, now)
+    models = dict.fromkeys(map(contract.matching.identity_for, contract.destinations))
+    names = {model: f"identity:{number}" for number, model in enumerate(models)}
+    identities = {n: names[contract.matching.identity_for(n)] for n in contract.destinations}
+    lists = (*contract.suppression.models, *contract.suppression.review)
+    carried = [f"value:{name}" for name in value_columns(contract)]
+    judged: list[exp.Expr] = [column("key", "c"), column("as_of", "c")]
+    for name in contract.destinations:
+        lo, hi = column("lo", f"id:{name}"), column("hi", f"id:{name}")
+        judged.append(named(exp.Case().when(lo.eq(hi), lo.copy()), f"id:{name}"))
+        judged.append(named(column("destination_key", f"id:{name}"), f"destination_key:{name}"))
+        carried += [f"id:{name}", f"destination_key:{name}"]
+    judged += [column(f"value:{name}", "c") for name in value_columns(contract)]
+    judged += [named(column("reason", f"list:{model}"), f"said:{model}") for model in lists]
+    judged += [named(rule.condition, f"rule:{n}") for n, rule in enumerate(judged_by)]
+    inner = _joined(contract, identities).select(*judged, copy=False)
+    disposition = exp.Case()
+    for number, rule in enumerate(judged_by):
+        outcome = exp.Literal.string(rule.disposition)
+        disposition = disposition.when(column(f"rule:{number}"), outcome, copy=False)
+    applied = [
+        exp.Case().when(column(f"rule:{number}"), exp.Literal.string(rule.name), copy=False)
+        for number, rule in enumerate(judged_by)
+    ]
+    query = exp.select(
+        column("key"),
+        column("as_of"),
+        named(disposition.else_(exp.Literal.string("eligible"), copy=False), "disposition"),
+        named(_concatenated(SEPARATOR, applied), "reasons"),
+        named(_concatenated("; ", [column(f"said:{model}") for model in lists]), "details"),
+        *(column(name) for name in carried),
+    ).from_(exp.to_table("judged"), copy=False)
+    return _with_tables(query, contract, relations, inner, (names, identities), scope)
+
+
+def _concatenated(separator: str, parts: Sequence[exp.Expr]) -> exp.Expr:
+    """Join the parts that are not null; every engine's concat_ws leaves nulls out."""
+    return exp.Anonymous(this="CONCAT_WS", expressions=[exp.Literal.string(separator), *parts])
+
+
+def _with_tables(
+    query: exp.Select,
+    contract: Contract,
+    relations: Relations,
+    judged: exp.Select,
+    names: tuple[Mapping[str, str], Mapping[str, str]],
+    scope: exp.Table | None,
+) -> exp.Select:
+    """Add the common table expressions that the joins refer to."""
+    models, identities = names
+
+    def add(name: str, body: exp.Query) -> None:
+        nonlocal query
+        query = query.with_(exp.to_identifier(name, quoted=True), as_=body, copy=False)
+
+    add("candidates", _candidates(contract, relations, scope))
+    add("duplicates", _duplicated(column("key"), exp.to_table("candidates"), "key"))
+    for model, name in models.items():
+        add(name, identity_query(contract, model, relations))
+    for name in contract.destinations:
+        add(f"shared:{name}", _shared(name, identities))
+    for model in (*contract.suppression.models, *contract.suppression.review):
+        add(f"list:{model}", _keyed(relations.models[model]))
+    holdout = contract.suppression.holdout
+    if holdout is not None:
+        draws = exp.select(
+            named(text(column("key")), "key"), named(exp.Max(this=column("draw")), "draw")
+        )
+        add("holdout", draws.from_(relations.models[holdout.model]).group_by(text(column("key"))))
+    add("judged", judged)
+    return query

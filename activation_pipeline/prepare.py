@@ -1,0 +1,255 @@
+"""Make a plan, judge it, and store both: everything before anything is sent.
+
+Freezes the population out of the warehouse, compares it with what each destination holds
+from us and holds now, writes the plan's snapshot, runs the gates and stores plan, results
+and decision in one transaction. If it fails anywhere, the newest preparation has no
+decision, and delivery refuses everything older.
+"""
+
+from __future__ import annotations
+
+from dataclasses import asdict, dataclass, replace
+from typing import TYPE_CHECKING, Any
+
+from sqlglot import exp
+
+from activation_pipeline import judgement, measures
+from activation_pipeline.contract import fingerprint
+from activation_pipeline.errors import ActivationError
+from activation_pipeline.evidence import Evidence, GateResult, Measures
+from activation_pipeline.ledger import Evaluation
+from activation_pipeline.live import write_live
+from activation_pipeline.plan import (
+    Plan,
+    PlanPart,
+    judged_query,
+    part_query,
+    proposal_query,
+    withheld_query,
+)
+from activation_pipeline.population import Relations, named, population_query
+from activation_pipeline.runtime import target
+from activation_pipeline.settle import open_delivered, settle
+from activation_pipeline.snapshots import content_hash
+from activation_pipeline.warehouse import parquet, relation_table
+
+if TYPE_CHECKING:
+    from datetime import datetime
+    from pathlib import Path
+
+    from activation_pipeline.contract import Contract
+    from activation_pipeline.manifest import Manifest
+    from activation_pipeline.runtime import Runtime
+    from activation_pipeline.warehouse import Engine
+
+
+def model_names(contract: Contract) -> tuple[str, ...]:
+    """List every relation that a contract reads, the source model first."""
+    suppression = contract.suppression
+    names = [contract.source.model, *map(contract.matching.identity_for, contract.destinations)]
+    names += [*suppression.models, *suppression.review]
+    names += [suppression.holdout.model] if suppression.holdout else []
+    names += [contract.source.feeds_model] if contract.source.feeds_model else []
+    return tuple(dict.fromkeys(names))
+
+
+def relations(contract: Contract, manifest: Manifest) -> Relations:
+    """Locate every relation that a contract reads.
+
+    Raises:
+        WarehouseError: a name that the manifest does not have.
+    """
+    tables = {name: relation_table(manifest.resolve(name)) for name in model_names(contract)}
+    return Relations(source=tables[contract.source.model], models=tables)
+
+
+@dataclass(frozen=True)
+class _Frozen:
+    """What was taken out of the warehouse in one short visit."""
+
+    population: Path
+    suppressed: Path
+    feeds: list[dict[str, Any]]
+    lists: dict[str, dict[str, Any]]
+
+
+def prepare(contract: Contract, runtime: Runtime, *, now: datetime) -> Evaluation:
+    """Make and judge the contract's plan from the warehouse as it is now.
+
+    Args:
+        contract: as loaded and valid.
+        runtime: where everything is.
+        now: UTC; freshness is measured from it.
+
+    Returns:
+        The stored evaluation with its plan, gate results and decision. An equal plan that
+        exists already keeps its id and is judged anew.
+
+    Raises:
+        WarehouseError, RetryableError, PermanentError: no plan could be made; this is
+            stored too, and nothing is sent until a preparation succeeds.
+    """
+    preparation = runtime.ledger.start_preparation(contract.name, now=now)
+    try:
+        with runtime.snapshots.workspace() as folder:
+            evidence = _evidence(contract, runtime, folder, now=now)
+            runtime.snapshots.publish_plan(folder / "plan", contract.name, evidence.plan.id)
+    except ActivationError as error:
+        failed = Evaluation(preparation, contract.name, None, (), {}, "pause", str(error), now)
+        runtime.ledger.record_evaluation(failed)
+        raise
+    judged = judgement.evaluate(evidence)
+    results = judgement.with_signatures(judged, evidence.reviews, evidence.plan.id)
+    decision = judgement.decision(contract, results)
+    found = evidence.measures
+    evaluation = Evaluation(
+        preparation=preparation,
+        contract=contract.name,
+        plan=evidence.plan,
+        results=results,
+        measures={
+            "candidates": found.candidates,
+            "dispositions": found.dispositions(),
+            "suppressed": found.suppressed(),
+            "reasons": found.reasons(),
+            "lists": {name: asdict(state) for name, state in found.lists.items()},
+            "newest": found.newest.isoformat() if found.newest else None,
+        },
+        decision=decision,
+        message=stopping(results),
+        at=now,
+    )
+    runtime.ledger.record_evaluation(evaluation)
+    return evaluation
+
+
+def stopping(results: tuple[GateResult, ...]) -> str:
+    """Name the gates that stop a plan, each with what it found and who owns it."""
+    return "; ".join(f"{r.gate}: {r.message} (owner {r.owner})" for r in results if r.stops)
+
+
+def _evidence(contract: Contract, runtime: Runtime, folder: Path, *, now: datetime) -> Evidence:
+    manifest = runtime.read_manifest()
+    (folder / "plan").mkdir()
+    frozen = _freeze(contract, runtime, manifest, folder, now=now)
+    with runtime.engine(folder) as engine:
+        engine.files("population", [frozen.population])
+        parts = tuple(
+            _part(contract, name, runtime, engine, folder, now=now)
+            for name in contract.destinations
+        )
+        found = _measure(contract, engine, frozen, folder)
+    plan = Plan(
+        contract.name, fingerprint(contract), manifest.definition(model_names(contract)), parts
+    )
+    return Evidence(
+        contract=contract,
+        plan=plan,
+        measures=found,
+        now=now,
+        faults=_faults(contract, runtime),
+        reviews=runtime.ledger.reviews(contract.name),
+        pauses=runtime.ledger.pauses(contract.name, now=now),
+        previous=runtime.ledger.previous(contract.name),
+    )
+
+
+def _freeze(
+    contract: Contract, runtime: Runtime, manifest: Manifest, folder: Path, *, now: datetime
+) -> _Frozen:
+    tables = relations(contract, manifest)
+    frozen = _Frozen(
+        population=folder / "plan" / "population.parquet",
+        suppressed=folder / "suppressed.parquet",
+        feeds=[],
+        lists={},
+    )
+    with runtime.warehouse(folder) as engine:
+        engine.write(population_query(contract, tables, now=now), frozen.population)
+        engine.write(measures.suppressed_keys_query(contract, tables), frozen.suppressed)
+        feeds = measures.feeds_query(contract, tables)
+        if feeds is not None:
+            frozen.feeds.extend(engine.rows(feeds))
+        for model in contract.suppression.models:
+            frozen.lists[model] = engine.rows(measures.list_query(tables.models[model]))[0]
+    return frozen
+
+
+def _part(
+    contract: Contract, name: str, runtime: Runtime, engine: Engine, folder: Path, *, now: datetime
+) -> PlanPart:
+    """Propose, look at the live records, apply the policy, and freeze one destination's part."""
+    position = settle(runtime, contract.name, name, now=now)
+    _, baseline = runtime.ledger.deliveries.position(contract.name, name)
+    where = target(contract, name)
+    types = engine.columns("population")
+    fields = {field: types[f"value:{m.column}"] for field, m in where.fields.items()}
+    open_delivered(engine, runtime.snapshots, contract.name, name, fields=fields)
+    proposed, live = folder / f"{name}.proposed.parquet", folder / f"{name}.live.parquet"
+    engine.write(proposal_query(contract, name), proposed)
+    if where.fields:
+        write_live(runtime.client(contract, name), where, proposed, live, now=now)
+        engine.files("live", [live])
+    else:
+        engine.view("live", exp.select("*").from_(parquet([proposed])).limit(0))
+    engine.files("proposed", [proposed])
+    engine.table("judged", judged_query(contract, name, room=_room(contract, engine, baseline)))
+    path = folder / "plan" / f"{name}.parquet"
+    rows = engine.write(part_query(contract, name), path)
+    engine.write(withheld_query(), folder / "plan" / f"{name}.withheld.parquet")
+    return PlanPart(
+        destination=name,
+        content=content_hash(path),
+        rows=rows,
+        operations=_counted(engine, "operation", parquet([path])),
+        position=position,
+        baseline=baseline,
+        withheld=_counted(
+            engine, "reason", parquet([folder / "plan" / f"{name}.withheld.parquet"])
+        ),
+    )
+
+
+def _counted(engine: Engine, name: str, table: exp.Table) -> dict[str, int]:
+    by = exp.to_identifier(name, quoted=True)
+    count = named(exp.Count(this=exp.Star()), "count")
+    query = exp.select(exp.column(by), count).from_(table).group_by(exp.column(by.copy()))
+    return {row[name]: row["count"] for row in sorted(engine.rows(query), key=lambda r: r[name])}
+
+
+def _room(contract: Contract, engine: Engine, baseline: int | None) -> int | None:
+    """Count how many more records the launch's caveats let in; None: no cap."""
+    caveats = contract.launch.caveats
+    if caveats is None:
+        return None
+    limit = caveats.at_most
+    if caveats.share is not None:
+        eligible = _counted(engine, "disposition", exp.to_table("population")).get("eligible", 0)
+        limit = int(eligible * caveats.share)
+    return None if limit is None else max(0, limit - (baseline or 0))
+
+
+def _measure(contract: Contract, engine: Engine, frozen: _Frozen, folder: Path) -> Measures:
+    engine.files("suppressed", [frozen.suppressed])
+    for name in contract.destinations:
+        engine.files(f"part:{name}", [folder / "plan" / f"{name}.parquet"])
+    found = measures.read_measures(
+        groups=engine.rows(measures.groups_query()),
+        totals=engine.rows(measures.totals_query(contract))[0],
+        feeds=frozen.feeds,
+        lists=frozen.lists,
+    )
+    leaked = engine.rows(measures.leaked_query(f"part:{name}" for name in contract.destinations))
+    return replace(found, leaked=leaked[0]["leaked"])
+
+
+def _faults(contract: Contract, runtime: Runtime) -> dict[str, tuple[str, ...]]:
+    """Ask every destination whether it takes the mapping; no answer counts as a fault."""
+    found: dict[str, tuple[str, ...]] = {}
+    for name in contract.destinations:
+        try:
+            faults = runtime.client(contract, name).check(target(contract, name))
+            found[name] = tuple(f"{fault.path}: {fault.message}" for fault in faults)
+        except ActivationError as error:
+            found[name] = (str(error),)
+    return found

@@ -1,0 +1,141 @@
+"""Everything that a use case needs from the outside, opened once from the settings.
+
+Prepare, deliver and reconcile take a ``Runtime`` and nothing global; tests build one with a
+temporary folder and a stand-in's address. Connections open when first used.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import socket
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from activation_pipeline import destinations
+from activation_pipeline.errors import ConfigurationError
+from activation_pipeline.ledger import Ledger
+from activation_pipeline.manifest import read_manifest
+from activation_pipeline.plan import written_fields
+from activation_pipeline.snapshots import Snapshots
+from activation_pipeline.warehouse import Engine, in_memory, open_warehouse
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+    from contextlib import AbstractContextManager
+    from datetime import datetime
+
+    from duckdb import DuckDBPyConnection
+
+    from activation_pipeline.contract import Contract
+    from activation_pipeline.destinations import DestinationClient, Target
+    from activation_pipeline.manifest import Manifest
+    from activation_pipeline.settings import Settings
+
+_LEASE_S = 300.0
+
+
+@dataclass
+class Runtime:
+    """One installation, opened: ledger, snapshots, warehouse, manifest, destination clients."""
+
+    ledger: Ledger
+    snapshots: Snapshots
+    read_manifest: Callable[[], Manifest]
+    open_warehouse: Callable[[], AbstractContextManager[DuckDBPyConnection]]
+    connect: Callable[[str], DestinationClient]
+    _clients: dict[str, DestinationClient] = field(default_factory=dict)
+
+    def client(self, contract: Contract, destination: str) -> DestinationClient:
+        """Open, or reuse, the client of one of the contract's destinations."""
+        kind = contract.destinations[destination].kind or destination
+        if kind not in self._clients:
+            self._clients[kind] = self.connect(kind)
+        return self._clients[kind]
+
+    @contextmanager
+    def warehouse(self, scratch: Path) -> Iterator[Engine]:
+        """Open the warehouse for reading; keep it open briefly, others wait for it."""
+        with self.open_warehouse() as connection:
+            yield Engine(connection, scratch=scratch)
+
+    @contextmanager
+    def engine(self, scratch: Path) -> Iterator[Engine]:
+        """Open an engine for work on snapshots; the warehouse stays free."""
+        with in_memory() as connection:
+            yield Engine(connection, scratch=scratch)
+
+    def close(self) -> None:
+        """Give back every connection."""
+        for client in self._clients.values():
+            client.close()
+        self._clients.clear()
+        self.ledger.close()
+
+
+def open_runtime(settings: Settings) -> Runtime:
+    """Open an installation; destinations and the warehouse are opened when first needed.
+
+    Raises:
+        ConfigurationError: the ledger does not open; see ``open_engine``.
+    """
+
+    def manifest() -> Manifest:
+        path = settings.manifest
+        if not path.is_file():
+            raise ConfigurationError(
+                f"manifest.json: not found under {path.parent.name}/ of ACTIVATION_DBT_PROJECT; "
+                "run dbt parse or dbt build there"
+            )
+        return read_manifest(json.loads(path.read_bytes()))
+
+    return Runtime(
+        ledger=Ledger(settings.ledger),
+        snapshots=Snapshots(settings.home),
+        read_manifest=manifest,
+        open_warehouse=lambda: open_warehouse(settings.warehouse),
+        connect=lambda kind: destinations.connect(kind, settings.environment),
+    )
+
+
+def target(contract: Contract, destination: str) -> Target:
+    """Tell a destination what this contract writes there: fields limited by its caveats."""
+    mapping = contract.destinations[destination]
+    return destinations.Target(
+        object=mapping.object,
+        key=mapping.key,
+        list=mapping.list,
+        behavior=mapping.behavior,
+        fields=written_fields(mapping, contract.launch.caveats),
+    )
+
+
+def this_process() -> str:
+    """Name this process for leases: host, pid and the pid's start, since pids are used again."""
+    return f"{socket.gethostname()}:{os.getpid()}:{_started(os.getpid())}"
+
+
+def is_gone(holder: str, renewed_at: datetime, *, now: datetime) -> bool:
+    """Say whether the holder of a lease has died: its process here, or its lease elsewhere."""
+    host, pid, started = holder.rsplit(":", 2)
+    if host == socket.gethostname():
+        return _started(int(pid)) != started
+    return (now - renewed_at).total_seconds() > _LEASE_S
+
+
+def _started(pid: int) -> str:
+    """Tell when a process of this machine started, in clock ticks; empty where there is none."""
+    try:
+        status = Path(f"/proc/{pid}/stat").read_text(encoding="utf-8")
+        return status.rpartition(")")[2].split()[19]
+    except OSError:
+        pass  # no such process, or a system without /proc: ask the kernel
+    try:
+        os.kill(pid, 0)
+    except ProcessLookupError:
+        return ""
+    except PermissionError:
+        return "running"
+    return "running"

@@ -1,0 +1,126 @@
+"""Fold finished and interrupted attempts into what each destination holds from us.
+
+Everything that an attempt changed follows from its plan's snapshot, its batches and its
+exceptions, all of which are on disk; so folding can be interrupted anywhere and is simply
+done again by whoever comes next.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+from sqlglot import exp
+
+from activation_pipeline.delivered import (
+    current_query,
+    delta_query,
+    fields_query,
+    merged,
+    none_query,
+)
+from activation_pipeline.population import named
+from activation_pipeline.runtime import is_gone
+from activation_pipeline.snapshots import publish
+from activation_pipeline.warehouse import parquet
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+    from datetime import datetime
+    from pathlib import Path
+
+    from activation_pipeline.ledger.deliveries import Attempt
+    from activation_pipeline.runtime import Runtime
+    from activation_pipeline.snapshots import Snapshots
+    from activation_pipeline.warehouse import Engine
+
+# A new base costs as much as what exists, so it is made when the deltas have become a good
+# part of it: reading stays within about a quarter of reading the base alone.
+_DELTA_SHARE = 4
+_SMALL = 50_000
+
+
+def settle(runtime: Runtime, contract: str, destination: str, *, now: datetime) -> int:
+    """Bring what is delivered up to date and count it; a sender at work is left alone.
+
+    Returns:
+        The position: how many attempts are folded.
+    """
+    log = runtime.ledger.deliveries
+    if log.free_dead_lease(
+        contract, destination, is_gone=lambda holder, at: is_gone(holder, at, now=now)
+    ):
+        for attempt in log.unfolded(contract, destination):
+            _fold(runtime, attempt, now=now)
+    return log.position(contract, destination)[0]
+
+
+def _fold(runtime: Runtime, attempt: Attempt, *, now: datetime) -> None:
+    log = runtime.ledger.deliveries
+    position = log.position(attempt.contract, attempt.destination)[0] + 1
+    part = runtime.snapshots.part(attempt.contract, attempt.plan, attempt.destination)
+    final = runtime.snapshots.delta(attempt.contract, attempt.destination, position)
+    ranges = log.ranges(attempt)
+    with runtime.snapshots.workspace() as folder, runtime.engine(folder) as engine:
+        outcomes = log.outcomes(attempt.plan, attempt.destination, delivery=attempt.id)
+        listed = folder / "outcomes.parquet"
+        names = ("key", "destination_id", "state")
+        columns = {
+            name: pa.array([getattr(o, name) for o in outcomes], pa.string()) for name in names
+        }
+        pq.write_table(pa.table(columns), listed)
+        engine.files("outcomes", [listed])
+        engine.files("part", [part])
+        fields = [
+            c.removeprefix("after:") for c in engine.columns("part") if c.startswith("after:")
+        ]
+        delta = delta_query(
+            parquet([part], numbered=True),
+            fields=fields,
+            answered=merged((a, b) for a, b, done in ranges if done),
+            unanswered=merged((a, b) for a, b, done in ranges if not done),
+            position=position,
+        )
+        engine.write(delta, folder / "delta.parquet")
+        publish(folder / "delta.parquet", final)
+        records = _compact(engine, runtime.snapshots, attempt, folder)
+    log.record_position(attempt, position=position, records=records, now=now)
+
+
+def _compact(engine: Engine, snapshots: Snapshots, attempt: Attempt, folder: Path) -> int:
+    """Count what is held now, and write a new base when the deltas have grown too large."""
+    base, deltas = snapshots.delivered(attempt.contract, attempt.destination)
+    files = [*([base] if base else []), *deltas]
+    current = current_query(parquet(files), base_position=_position(base))
+    count = exp.select(named(exp.Count(this=exp.Star()), "count")).from_(current.subquery("held"))
+    records = int(engine.rows(count)[0]["count"])
+    rows = sum(pq.read_metadata(delta).num_rows for delta in deltas)
+    if rows > max(_SMALL, records // _DELTA_SHARE):
+        engine.write(current, folder / "base.parquet")
+        newest = int(deltas[-1].stem)
+        final = snapshots.base(attempt.contract, attempt.destination, newest)
+        publish(folder / "base.parquet", final)
+    return records
+
+
+def _position(base: Path | None) -> int | None:
+    return int(base.stem.removesuffix("-base")) if base else None
+
+
+def open_delivered(
+    engine: Engine,
+    snapshots: Snapshots,
+    contract: str,
+    destination: str,
+    *,
+    fields: Mapping[str, str],
+) -> None:
+    """Name what one destination holds from us as ``delivered``; see ``delivered.fields_query``."""
+    base, deltas = snapshots.delivered(contract, destination)
+    files = [*([base] if base else []), *deltas]
+    if not files:
+        engine.view("delivered", none_query(fields))
+        return
+    engine.view("held", current_query(parquet(files), base_position=_position(base)))
+    engine.view("delivered", fields_query(engine.columns("held"), fields))
