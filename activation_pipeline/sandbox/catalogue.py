@@ -7,7 +7,7 @@ defaults lie beside this file as ``org/<vendor>.json``. Nothing here knows what 
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Mapping  # noqa: TC003  pydantic reads these at run time
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any, Literal
 
@@ -92,11 +92,11 @@ class ObjectSpec(_Frozen):
     @property
     def by_name(self) -> Mapping[str, FieldSpec]:
         """Fields by name."""
-        found = self.__dict__.get("_by_name")
+        found: Mapping[str, FieldSpec] | None = self.__dict__.get("_by_name")
         if found is None:
             found = {field.name: field for field in self.fields}
             self.__dict__["_by_name"] = found
-        return found  # type: ignore[no-any-return]  # kept in __dict__, which is untyped
+        return found
 
     def answers_to(self, name: str) -> bool:
         """Tell whether the API calls this object by the name."""
@@ -128,7 +128,7 @@ class VendorOrg(_Frozen):
     lists: tuple[ListSpec, ...] = ()
     limits: Mapping[str, int] = Field(default_factory=dict)
 
-    def object(self, name: str) -> ObjectSpec | None:
+    def find(self, name: str) -> ObjectSpec | None:
         """Return the object that the API calls by this name, or nothing."""
         return next((spec for spec in self.objects if spec.answers_to(name)), None)
 
@@ -146,7 +146,7 @@ class VendorOrg(_Frozen):
         Raises:
             SetupError: there is no such object or field.
         """
-        spec = self.object(object_name)
+        spec = self.find(object_name)
         if spec is None or spec.field(field) is None:
             raise SetupError(f"org: no field {field} on {object_name}; name one that exists")
         fields = tuple(

@@ -113,7 +113,7 @@ def _deleted(org: VendorOrg, options: Mapping[str, Any]) -> VendorOrg:
 
 
 def _picklist_value_removed(org: VendorOrg, options: Mapping[str, Any]) -> VendorOrg:
-    spec = org.object(options["object"])
+    spec = org.find(options["object"])
     known = spec.field(options["field"]) if spec else None
     kept = tuple(o for o in (known.options if known else ()) if o.value != options["value"])
     return org.with_field(options["object"], options["field"], options=kept)
@@ -130,7 +130,9 @@ EDITS: Mapping[str, Callable[[VendorOrg, Mapping[str, Any]], VendorOrg]] = {
 class Faults:
     """The faults that wait, and the edits that were made to the set-up."""
 
-    def __init__(self, store: Store, vendors: Mapping[str, Vendor], org: Mapping[str, VendorOrg]):
+    def __init__(
+        self, store: Store, vendors: Mapping[str, Vendor], org: Mapping[str, VendorOrg]
+    ) -> None:
         """Keep them in a sandbox's state."""
         self._store = store
         self._vendors = vendors

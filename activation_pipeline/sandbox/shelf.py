@@ -7,6 +7,8 @@ the vendor's to say, before it comes here.
 from __future__ import annotations
 
 from dataclasses import dataclass
+from datetime import UTC
+from functools import cached_property
 from string import Template
 from typing import TYPE_CHECKING, Any
 
@@ -23,13 +25,18 @@ if TYPE_CHECKING:
 _COLUMNS = "id, body, changed_at, archived"
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class Writer:
     """Who writes: ``integration``, ``person`` or ``import``, and the user's or app's id."""
 
     kind: str
     id: str
     at: datetime
+
+    @cached_property
+    def stamp(self) -> str:
+        """The moment as the state keeps it; spelt once for a whole batch."""
+        return stamp(self.at)
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,7 +51,7 @@ class Record:
 
 @dataclass(frozen=True, slots=True)
 class Past:
-    """One change of one value, newest first in every answer."""
+    """One change of one value, newest first in every answer; ``born`` if it made the record."""
 
     seq: int
     record_id: str
@@ -54,6 +61,7 @@ class Past:
     at: str
     by_kind: str
     by_id: str
+    born: bool
 
 
 class Shelf:
@@ -116,13 +124,14 @@ class Shelf:
         """Return live records whose id, name or key contains the text."""
         pattern = "%" + text.replace("\\", "\\\\").replace("%", "\\%").replace("_", "\\_") + "%"
         found = self._store.rows(
-            f"SELECT {_COLUMNS} FROM record r WHERE vendor=? AND object=? AND archived=0 AND ("  # noqa: S608
-            " id LIKE ? ESCAPE '\\' OR name LIKE ? ESCAPE '\\' OR id IN (SELECT k.id FROM record_key k"
-            " WHERE k.vendor=r.vendor AND k.object=r.object AND k.folded LIKE ? ESCAPE '\\'))"
+            f"SELECT {_COLUMNS} FROM record WHERE vendor=? AND object=? AND archived=0"  # noqa: S608  constant
+            " AND (id LIKE ? ESCAPE '\\' OR name LIKE ? ESCAPE '\\' OR id IN ("
+            "SELECT id FROM record_key WHERE vendor=? AND object=? AND folded LIKE ? ESCAPE '\\'))"
             " ORDER BY id LIMIT ?",
             *self._place,
             pattern,
             pattern,
+            *self._place,
             pattern,
             limit,
         )
@@ -142,7 +151,6 @@ class Shelf:
 
     def create(self, record_id: str, values: Mapping[str, Any], writer: Writer) -> Record:
         """Add a record; its history begins with each value that is not empty."""
-        at = stamp(writer.at)
         kept = {name: value for name, value in values.items() if value is not None}
         self._store.run(
             "INSERT INTO record VALUES (?,?,?,?,?,?,0)",
@@ -150,29 +158,31 @@ class Shelf:
             record_id,
             orjson.dumps(kept).decode(),
             kept.get(self.spec.name_field),
-            at,
+            writer.stamp,
         )
         for field in self._keys:
             self._index(field, record_id, None, kept.get(field.name))
-        self._remember(record_id, ((name, None, new) for name, new in kept.items()), writer)
-        return Record(record_id, kept, at, archived=False)
+        self._remember(
+            record_id, ((name, None, new) for name, new in kept.items()), writer, born=True
+        )
+        return Record(record_id, kept, writer.stamp, archived=False)
 
     def update(self, record: Record, changes: Mapping[str, Any], writer: Writer) -> Record:
         """Change a record; values that stay the same leave no history."""
-        at = stamp(writer.at)
         moved = [
             (name, record.values.get(name), new)
             for name, new in changes.items()
             if record.values.get(name) != new
         ]
         values = {**record.values, **changes}
-        computed = {field.name for field in self._formulas}
-        values = {n: v for n, v in values.items() if v is not None and n not in computed}
+        values = {name: value for name, value in values.items() if value is not None}
+        for field in self._formulas:
+            values.pop(field.name, None)
         self._store.run(
             "UPDATE record SET body=?, name=?, changed_at=? WHERE vendor=? AND object=? AND id=?",
             orjson.dumps(values).decode(),
             values.get(self.spec.name_field),
-            at,
+            writer.stamp,
             *self._place,
             record.id,
         )
@@ -180,14 +190,14 @@ class Shelf:
         for field in self._keys:
             if field.name in touched:
                 self._index(field, record.id, record.values.get(field.name), values.get(field.name))
-        self._remember(record.id, moved, writer)
-        return Record(record.id, values, at, record.archived)
+        self._remember(record.id, moved, writer, born=False)
+        return Record(record.id, values, writer.stamp, record.archived)
 
     def archive(self, record: Record, writer: Writer) -> None:
         """Move a record to the bin: its keys find it no more."""
         self._store.run(
             "UPDATE record SET archived=1, changed_at=? WHERE vendor=? AND object=? AND id=?",
-            stamp(writer.at),
+            writer.stamp,
             *self._place,
             record.id,
         )
@@ -201,14 +211,14 @@ class Shelf:
         """Return the changes of one record, or of all, newest first."""
         where = "vendor=? AND object=?" + (" AND id=?" if record_id is not None else "")
         found = self._store.rows(
-            "SELECT seq, id, field, old, new, at, by_kind, by_id FROM history"  # noqa: S608  constant
+            "SELECT seq, id, field, old, new, at, by_kind, by_id, born FROM history"  # noqa: S608  constant
             f" WHERE {where} ORDER BY seq DESC",
             *self._place,
             *([record_id] if record_id is not None else []),
         )
         return [
-            Past(seq, rid, name, orjson.loads(old), orjson.loads(new), at, kind, by)
-            for seq, rid, name, old, new, at, kind, by in found
+            Past(seq, rid, name, orjson.loads(old), orjson.loads(new), at, kind, by, bool(born))
+            for seq, rid, name, old, new, at, kind, by, born in found
         ]
 
     def _index(self, field: FieldSpec, record_id: str, old: object, new: object) -> None:
@@ -230,14 +240,19 @@ class Shelf:
             )
 
     def _remember(
-        self, record_id: str, moved: Iterable[tuple[str, Any, Any]], writer: Writer
+        self,
+        record_id: str,
+        moved: Iterable[tuple[str, Any, Any]],
+        writer: Writer,
+        *,
+        born: bool,
     ) -> None:
-        at = stamp(writer.at)
+        who = (writer.stamp, writer.kind, writer.id, born)
         self._store.run_many(
-            "INSERT INTO history (vendor, object, id, field, old, new, at, by_kind, by_id)"
-            " VALUES (?,?,?,?,?,?,?,?,?)",
+            "INSERT INTO history (vendor, object, id, field, old, new, at, by_kind, by_id, born)"
+            " VALUES (?,?,?,?,?,?,?,?,?,?)",
             [
-                (*self._place, record_id, name, _text(old), _text(new), at, writer.kind, writer.id)
+                (*self._place, record_id, name, _text(old), _text(new), *who)
                 for name, old, new in moved
             ],
         )
@@ -253,7 +268,7 @@ class Shelf:
 
 def stamp(moment: datetime) -> str:
     """Spell a moment the way the state keeps it: UTC, microseconds, so that text order is time."""
-    return moment.strftime("%Y-%m-%dT%H:%M:%S.%fZ")
+    return moment.astimezone(UTC).isoformat(timespec="microseconds")[:-6] + "Z"
 
 
 def _text(value: Any) -> str:

@@ -46,8 +46,12 @@ class Sandbox:
         self._records = records
         self._seed = seed
         if self.store.setting("started_at") is None:
-            with self.store.transaction():
-                self._start()
+            try:
+                with self.store.transaction():
+                    self._start()
+            except BaseException:
+                self.store.close()
+                raise
 
     def world(self, vendor: str) -> World:
         """Return what a vendor's functions work on, as the set-up is now."""

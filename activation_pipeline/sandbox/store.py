@@ -28,7 +28,7 @@ CREATE TABLE IF NOT EXISTS record_key (
     PRIMARY KEY (vendor, object, field, folded, id)) WITHOUT ROWID;
 CREATE TABLE IF NOT EXISTS history (
     seq INTEGER PRIMARY KEY AUTOINCREMENT, vendor TEXT, object TEXT, id TEXT, field TEXT,
-    old TEXT, new TEXT, at TEXT, by_kind TEXT, by_id TEXT);
+    old TEXT, new TEXT, at TEXT, by_kind TEXT, by_id TEXT, born INTEGER);
 CREATE INDEX IF NOT EXISTS history_record ON history (vendor, object, id, seq);
 CREATE TABLE IF NOT EXISTS list (
     vendor TEXT, id TEXT, name TEXT, body TEXT NOT NULL, PRIMARY KEY (vendor, id));

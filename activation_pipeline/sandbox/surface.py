@@ -11,7 +11,6 @@ from urllib.parse import urlsplit
 
 import orjson
 from pydantic import BaseModel, ConfigDict, TypeAdapter, ValidationError
-from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 
@@ -21,6 +20,8 @@ from activation_pipeline.sandbox.wire import Edit, Refusal
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable
+
+    from starlette.requests import Request
 
     from activation_pipeline.sandbox.state import Sandbox
 
@@ -63,7 +64,7 @@ def person_edits(sandbox: Sandbox, body: dict[str, Any]) -> None:
     if asked.vendor not in sandbox.vendors:
         raise SetupError(f"edit: no vendor {asked.vendor}; one of {sorted(sandbox.vendors)}")
     world = sandbox.world(asked.vendor)
-    spec = world.org.object(asked.object)
+    spec = world.org.find(asked.object)
     if spec is None:
         raise SetupError(f"edit: {asked.vendor} has no object {asked.object}; name one it has")
     by = asked.by or world.org.user("person").id

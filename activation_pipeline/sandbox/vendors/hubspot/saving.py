@@ -131,7 +131,7 @@ class Desk:
 
 def desk(call: Call, world: World, name: str) -> Desk:
     """Return the desk of the integration for an object's API name."""
-    spec = world.org.object(name)
+    spec = world.org.find(name)
     if spec is None:
         raise Refusal(400, "VALIDATION_ERROR", f"Unable to infer object type from: {name}")
     user = world.org.user("integration")

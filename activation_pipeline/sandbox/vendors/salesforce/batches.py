@@ -71,14 +71,16 @@ def update(call: Call, world: World) -> Answer:
     """PATCH records by id."""
     records, all_or_none = _records(call, None)
     ids = [_own_id(record) for record in records]
-    times = Counter(long_id(record_id) for record_id in ids if is_id(record_id))
+    times = Counter(
+        long_id(record_id) for record_id in ids if record_id is not None and is_id(record_id)
+    )
 
     def save(position: int, record: dict[str, Any]) -> dict[str, Any]:
         place = desk(call, world, _type(record))
         record_id = ids[position]
         if record_id is None:
             raise Refusal(400, "MISSING_ARGUMENT", "Id not specified in an update call")
-        if times[long_id(record_id)] > 1:
+        if is_id(record_id) and times[long_id(record_id)] > 1:
             raise Refusal(400, "DUPLICATE_VALUE", f"duplicate id specified: {record_id}")
         found = _live(place, record_id)
         if not call.drop.loses(position, record_id):
@@ -204,11 +206,16 @@ def _each(
         with world.store.savepoint():
             for position, record in enumerate(records):
                 results.append(_attempt(save, position, record))
-            if all_or_none and not all(result["success"] for result in results):
-                raise _NoneStaysError
+            if all_or_none:
+                _check_all(results)
     except _NoneStaysError:
         results = [_rolled_back() if result["success"] else result for result in results]
     return json_answer(results)
+
+
+def _check_all(results: list[dict[str, Any]]) -> None:
+    if not all(result["success"] for result in results):
+        raise _NoneStaysError
 
 
 def _attempt(

@@ -46,7 +46,7 @@ def sorted_rows(
         empty = [row for row in rows if row.get(name) is None]
         full = [row for row in rows if row.get(name) is not None]
         kind = types[name]
-        full.sort(key=lambda row: _comparable(kind, row[name]), reverse=key.descending)  # noqa: B023  used at once
+        full.sort(key=lambda row: _comparable(kind, row[name]), reverse=key.descending)
         rows = [*full, *empty] if key.nulls_last else [*empty, *full]
     return rows
 

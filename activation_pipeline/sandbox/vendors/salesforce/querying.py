@@ -13,8 +13,8 @@ from activation_pipeline.sandbox.shelf import stamp
 from activation_pipeline.sandbox.vendors.salesforce.ids import is_id, long_id, make_id
 from activation_pipeline.sandbox.vendors.salesforce.matching import matches, sorted_rows
 from activation_pipeline.sandbox.vendors.salesforce.saving import Desk, desk
-from activation_pipeline.sandbox.vendors.salesforce.soql import Joined, Query, Test, parse_soql
 from activation_pipeline.sandbox.vendors.salesforce.sobjects import version_of
+from activation_pipeline.sandbox.vendors.salesforce.soql import Joined, Query, Test, parse_soql
 from activation_pipeline.sandbox.vendors.salesforce.values import moment_text, parse_moment
 from activation_pipeline.sandbox.wire import Answer, Call, Refusal, World, json_answer
 
@@ -79,11 +79,11 @@ def _table(
     wanted = parsed.object.lower()
     if wanted == "user":
         return "User", _USER, _users(world)
-    if world.org.object(parsed.object) is not None:
+    if world.org.find(parsed.object) is not None:
         place = desk(call, world, parsed.object)
         types = {field.name: field.type for field in place.spec.fields}
         return place.spec.name, types, _records(call, place, parsed.where)
-    if wanted.endswith("history") and world.org.object(parsed.object[: -len("history")]):
+    if wanted.endswith("history") and world.org.find(parsed.object[: -len("history")]):
         place = desk(call, world, parsed.object[: -len("history")])
         own = f"{place.spec.name}Id"
         types = {own if name == "AccountId" else name: kind for name, kind in _HISTORY.items()}
@@ -118,7 +118,7 @@ def _history(place: Desk, own: str, where: Condition | None) -> Iterable[dict[st
     )
     tracked = {field.name: field for field in place.spec.fields if field.tracked}
     for past in sorted(changes, key=lambda change: change.seq):
-        if past.field in tracked and past.by_kind != "import":
+        if past.field in tracked and not past.born:
             at = parse_moment(past.at)
             yield {
                 "Id": make_id("017", past.seq),
@@ -150,9 +150,9 @@ def _values_of(where: Condition | None, field: str) -> set[str] | None:
         found = [values for part in where.parts if (values := _values_of(part, field)) is not None]
         return found[0] if found else None
     if isinstance(where, Test) and where.field.lower() == field.lower():
-        values = where.value if where.sign == "IN" else (where.value,)
-        if where.sign in ("=", "IN") and all(isinstance(value, str) for value in values):
-            return set(values)
+        named: tuple[Any, ...] = where.value if where.sign == "IN" else (where.value,)
+        if where.sign in ("=", "IN") and all(isinstance(value, str) for value in named):
+            return set(named)
     return None
 
 

@@ -30,6 +30,13 @@ class Desk:
         self.shelf = Shelf(world, spec)
         self._writer = writer
         self._by_fold = {field.name.lower(): field for field in spec.fields}
+        self._unique = [field for field in spec.fields if field.unique]
+        now = moment_text(writer.at.replace(microsecond=0))
+        self._stamps = {
+            "LastModifiedDate": now,
+            "LastModifiedById": writer.id,
+            "SystemModstamp": now,
+        }
 
     def field(self, name: str) -> FieldSpec | None:
         """Return a field; the case of its name does not matter."""
@@ -64,35 +71,26 @@ class Desk:
         self._check_unique(values, None)
         number = self.world.store.next_number(f"salesforce:{self.spec.name}")
         record_id = make_id(self.spec.id_prefix, number)
-        now = moment_text(self._writer.at.replace(microsecond=0))
         born = {
             "Id": record_id,
             "IsDeleted": False,
             "OwnerId": self._writer.id,
-            "CreatedDate": now,
+            "CreatedDate": self._stamps["SystemModstamp"],
             "CreatedById": self._writer.id,
         }
-        self.shelf.create(record_id, {**born, **values, **self._stamps()}, self._writer)
+        self.shelf.create(record_id, {**born, **values, **self._stamps}, self._writer)
         return record_id
 
     def update(self, record: Record, body: Mapping[str, Any]) -> None:
         """Change a record; its modification stamps move even when no value does."""
         values = self._values(body, creating=False)
         self._check_unique(values, record.id)
-        self.shelf.update(record, {**values, **self._stamps()}, self._writer)
+        self.shelf.update(record, {**values, **self._stamps}, self._writer)
 
     def delete(self, record: Record) -> None:
         """Put a record into the bin."""
-        marked = self.shelf.update(record, {"IsDeleted": True, **self._stamps()}, self._writer)
+        marked = self.shelf.update(record, {"IsDeleted": True, **self._stamps}, self._writer)
         self.shelf.archive(marked, self._writer)
-
-    def _stamps(self) -> dict[str, str]:
-        now = moment_text(self._writer.at.replace(microsecond=0))
-        return {
-            "LastModifiedDate": now,
-            "LastModifiedById": self._writer.id,
-            "SystemModstamp": now,
-        }
 
     def _values(self, body: Mapping[str, Any], *, creating: bool) -> dict[str, Any]:
         named = {name: value for name, value in body.items() if name != "attributes"}
@@ -128,8 +126,8 @@ class Desk:
         return values
 
     def _check_unique(self, values: Mapping[str, Any], own_id: str | None) -> None:
-        for field in self.spec.fields:
-            if not field.unique or values.get(field.name) is None:
+        for field in self._unique:
+            if values.get(field.name) is None:
                 continue
             other = [i for i in self.shelf.ids_by(field, values[field.name]) if i != own_id]
             if other:
@@ -144,7 +142,7 @@ class Desk:
 
 def desk(call: Call, world: World, name: str) -> Desk:
     """Return the desk of the integration user for an object's API name."""
-    spec = world.org.object(name)
+    spec = world.org.find(name)
     if spec is None:
         raise Refusal(404, "NOT_FOUND", "The requested resource does not exist")
     user = world.org.user("integration")

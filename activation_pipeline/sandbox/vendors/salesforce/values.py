@@ -28,7 +28,7 @@ _MOMENT = re.compile(
 
 def moment_text(moment: datetime) -> str:
     """Spell a moment as Salesforce does: UTC, milliseconds, ``+0000``."""
-    return f"{moment:%Y-%m-%dT%H:%M:%S}.{moment.microsecond // 1000:03d}+0000"
+    return moment.astimezone(UTC).isoformat(timespec="milliseconds")[:-6] + "+0000"
 
 
 def parse_moment(text: str) -> datetime | None:
@@ -53,7 +53,8 @@ def checked(field: FieldSpec, value: Any) -> Any:
         Refusal: ``JSON_PARSER_ERROR`` for the request, any other code for the record.
     """
     if value is None:
-        return _cleared(field)
+        _check_clearable(field)
+        return None
     return _CHECKS[field.type](field, value)
 
 
@@ -71,7 +72,7 @@ def not_deserialized(field: FieldSpec, value: Any) -> Refusal:
     )
 
 
-def _cleared(field: FieldSpec) -> None:
+def _check_clearable(field: FieldSpec) -> None:
     if field.required:
         raise Refusal(
             400,
@@ -84,8 +85,9 @@ def _cleared(field: FieldSpec) -> None:
 def _text(field: FieldSpec, value: Any) -> str | None:
     if not isinstance(value, str):
         raise not_deserialized(field, value)
-    if value == "":
-        return _cleared(field)
+    if value == "":  # Salesforce keeps no empty text: it is null
+        _check_clearable(field)
+        return None
     if field.length is not None and len(value) > field.length:
         raise Refusal(
             400,
@@ -136,7 +138,7 @@ def _moment(field: FieldSpec, value: Any) -> str:
             f"{field.label}: value outside of valid range on date field: {value}",
             fields=[field.name],
         )
-    return moment_text(parsed.replace(microsecond=parsed.microsecond // 1000 * 1000))
+    return moment_text(parsed)
 
 
 def _day(field: FieldSpec, value: Any) -> str:
