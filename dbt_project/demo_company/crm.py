@@ -52,7 +52,9 @@ def salesforce_accounts(company: Company) -> list[Row]:
                 "Warehouse_Account_ID__c": "" if is_copy else account,
                 "OwnerId": pick("owner", account, owner_ids),
                 "IsDeleted": "false",
-                "SystemModstamp": company.days_before_end(200 * draw("sf row", f"{account}{is_copy}")),
+                "SystemModstamp": company.days_before_end(
+                    200 * draw("sf row", f"{account}{is_copy}")
+                ),
             },
         )
     return move_newest_to_end(rows, "SystemModstamp", company)
@@ -89,15 +91,16 @@ def hubspot_contacts(company: Company) -> list[Row]:
                 else "evangelist"
                 if contact in fans
                 else "customer",
-                "lastmodifieddate": company.days_before_end(200 * draw("hs row", f"{contact}{is_copy}")),
+                "lastmodifieddate": company.days_before_end(
+                    200 * draw("hs row", f"{contact}{is_copy}")
+                ),
             },
         )
     return move_newest_to_end(rows, "lastmodifieddate", company)
 
 
-
 def _with_suffix(short_id: str) -> str:
-    """Append the three letters that make a 15-character Salesforce id safe to compare caselessly."""
+    """Append the letters that keep a 15-character Salesforce id unique when case is lost."""
     chunks = (short_id[0:5], short_id[5:10], short_id[10:15])
     return short_id + "".join(
         SUFFIX_ALPHABET[sum(1 << place for place, letter in enumerate(chunk) if letter.isupper())]

@@ -1,0 +1,248 @@
+"""The bundled demo company: reproducible, free of real people, documented, and messy on purpose.
+
+The dbt build itself runs once, in a temporary folder, for every test that looks at its tables.
+"""
+
+from __future__ import annotations
+
+import csv
+import json
+import os
+import re
+import shutil
+import subprocess
+import sys
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import duckdb
+import pytest
+import yaml
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+PROJECT = Path(__file__).parents[1] / "dbt_project"
+BUILD_DAY = datetime(2026, 3, 10, tzinfo=UTC).replace(tzinfo=None)
+MODELS = sorted((PROJECT / "models").rglob("*.sql"))
+CONTRACTED = re.compile(r"(mart|suppress|review|holdout|int_identity|int_feed)_")
+MARTS = ("mart_renewal_risk", "mart_expansion_education", "mart_follow_up_priority")
+
+
+def dbt(folder: Path, *arguments: str, **variables: object) -> None:
+    """Run dbt from, and into, a folder of the test: never from the project's own."""
+    command = [str(Path(sys.executable).with_name("dbt")), "--quiet", *arguments]
+    command += ["--project-dir", str(PROJECT), "--profiles-dir", str(PROJECT)]
+    command += ["--vars", json.dumps({"build_day": f"{BUILD_DAY:%Y-%m-%d}", **variables})]
+    settings = {
+        "ACTIVATION_WAREHOUSE": str(folder / "warehouse.duckdb"),
+        "DBT_TARGET_PATH": str(folder / "target"),
+        "DBT_LOG_PATH": str(folder / "logs"),
+    }
+    done = subprocess.run(
+        command, cwd=folder, env=os.environ | settings, capture_output=True, text=True, check=False
+    )
+    assert done.returncode == 0, done.stdout[-4000:] + done.stderr[-2000:]
+
+
+@pytest.fixture(scope="module")
+def built(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Build everything once, tests and unit tests included."""
+    folder = tmp_path_factory.mktemp("demo")
+    dbt(folder, "build")
+    return folder
+
+
+@pytest.fixture(scope="module")
+def warehouse(built: Path) -> Iterator[duckdb.DuckDBPyConnection]:
+    connection = duckdb.connect(str(built / "warehouse.duckdb"), read_only=True)
+    yield connection
+    connection.close()
+
+
+def one(connection: duckdb.DuckDBPyConnection, query: str) -> Any:
+    return connection.execute(query).fetchall()[0][0]
+
+
+def match_rate(connection: duckdb.DuckDBPyConnection, mart: str, key: str, identity: str) -> float:
+    """Tell the share of candidates with exactly one record that no other candidate has."""
+    return float(
+        one(
+            connection,
+            f"""
+            with matches as (select i.* from {identity} i join {mart} m on i.key = m.{key}),
+            good as (
+                select key from matches
+                where destination_id not in (
+                    select destination_id from matches group by 1 having count(distinct key) > 1
+                )
+                group by key having count(*) = 1
+            )
+            select count(good.key) / count(*) from {mart} m left join good on good.key = m.{key}
+            """,  # noqa: S608 -- names are literals of this file
+        )
+    )
+
+
+def test_the_derived_files_are_what_the_script_writes(tmp_path: Path) -> None:
+    """Edited by hand, they could never be made again for a larger company."""
+    script = PROJECT / "derive_demo_data.py"
+    subprocess.run(
+        [sys.executable, "-B", script, PROJECT / "seeds" / "leadforge", tmp_path], check=True
+    )
+    written = {path.relative_to(tmp_path): path.read_bytes() for path in tmp_path.rglob("*.csv")}
+    kept = {
+        path.relative_to(PROJECT / "seeds"): path.read_bytes()
+        for folder in ("derived", "crm")
+        for path in (PROJECT / "seeds" / folder).glob("*.csv")
+    }
+    assert written == kept
+
+
+def test_addresses_reach_nobody() -> None:
+    """Outside reserved domains an address is a contact's id, which no person would have chosen."""
+    with (PROJECT / "seeds/derived/contact_emails.csv").open(encoding="utf-8", newline="") as file:
+        emails = [row["email"] for row in csv.DictReader(file)]
+    reserved = re.compile(r"@([a-z0-9-]+\.)*example\.(com|net|org)$")
+    outside = [email for email in emails if not reserved.search(email)]
+    assert len(set(emails)) == len(emails)
+    assert len(outside) < len(emails) * 0.05
+    assert all(re.match(r"cnt_\d{6}@", email) for email in outside)
+
+
+def test_salesforce_ids_stay_different_when_case_is_lost() -> None:
+    """A spreadsheet or a case-blind join would otherwise write to another company."""
+    with (PROJECT / "seeds/crm/salesforce_account.csv").open(encoding="utf-8", newline="") as file:
+        ids = [row["Id"] for row in csv.DictReader(file)]
+    assert all(re.fullmatch(r"001[0-9A-Za-z]{15}", record) for record in ids)
+    assert len({record.lower() for record in ids}) == len(ids)
+
+
+@pytest.mark.parametrize("model", MODELS, ids=lambda path: path.stem)
+def test_every_model_says_what_one_row_is_and_proves_its_key(model: Path) -> None:
+    described = yaml.safe_load(model.with_suffix(".yml").read_text(encoding="utf-8"))["models"]
+    (entry,) = described
+    assert entry["name"] == model.stem
+    assert re.search(r"One row per [^.]+\.$", entry["description"].strip())
+    tests = [column.get("data_tests", []) for column in entry.get("columns", [])]
+    has_key = any({"unique", "not_null"} <= {t for t in ts if isinstance(t, str)} for ts in tests)
+    assert has_key or any("one_row_per" in test for test in entry.get("data_tests", []))
+    if CONTRACTED.match(model.stem):
+        assert entry["config"]["contract"] == {"enforced": True}
+
+
+@pytest.mark.demo
+def test_renewal_risk_has_the_flaws_its_gates_look_for(
+    warehouse: duckdb.DuckDBPyConnection,
+) -> None:
+    rate = match_rate(warehouse, "mart_renewal_risk", "billing_customer_id", "int_identity_account")
+    assert 0.98 <= rate < 1
+    unsuppressed = """
+        from mart_renewal_risk m
+        where billing_customer_id not in (select key from suppress_churned_customers)
+        and billing_customer_id not in (select key from suppress_pending_cancellations)
+        and billing_customer_id not in (select key from suppress_test_accounts)
+        and billing_customer_id not in (select key from suppress_identity_conflicts)
+    """
+    missing = one(warehouse, f"select count(*) {unsuppressed} and reason_code is null")
+    assert 1 <= missing < 0.02 * one(warehouse, f"select count(*) {unsuppressed}")
+    bands = "select count(distinct risk_band) from mart_renewal_risk"
+    assert one(warehouse, bands) == 3
+
+
+@pytest.mark.demo
+def test_the_expansion_audience_has_a_population_and_leavers(
+    warehouse: duckdb.DuckDBPyConnection,
+) -> None:
+    """Without candidates past 14 days nobody would ever be seen to leave the list."""
+    rate = match_rate(
+        warehouse, "mart_expansion_education", "product_user_id", "int_identity_product_user"
+    )
+    assert 0.95 <= rate < 1
+    end_of_day = BUILD_DAY + timedelta(days=1)
+    ages = [
+        end_of_day - moment
+        for (moment,) in warehouse.execute(
+            "select last_qualified_at from mart_expansion_education"
+        ).fetchall()
+    ]
+    assert len(ages) >= 60
+    assert any(age > timedelta(days=15) for age in ages)
+    on_the_way = [age for age in ages if timedelta(days=14) < age <= timedelta(days=15)]
+    assert not on_the_way, "crosses the 14-day limit during the build day"
+
+
+@pytest.mark.demo
+@pytest.mark.parametrize(
+    "identity", ["int_identity_follow_up_contact", "int_identity_follow_up_account"]
+)
+def test_follow_ups_match_in_both_systems(
+    warehouse: duckdb.DuckDBPyConnection, identity: str
+) -> None:
+    rate = match_rate(warehouse, "mart_follow_up_priority", "account_id", identity)
+    assert 0.97 <= rate < 1
+    assert 100 <= one(warehouse, "select count(*) from mart_follow_up_priority") <= 300
+
+
+@pytest.mark.demo
+def test_every_suppression_rule_catches_a_candidate(
+    warehouse: duckdb.DuckDBPyConnection,
+) -> None:
+    """A rule that catches nobody in the demo is a rule that nobody sees at work."""
+    keys = {
+        row[0]
+        for mart, key in zip(
+            MARTS, ("billing_customer_id", "product_user_id", "account_id"), strict=True
+        )
+        for row in warehouse.execute(f"select {key} from {mart}").fetchall()  # noqa: S608 -- names are literals of this file
+    }
+    for model in MODELS:
+        if model.stem.startswith(("suppress_", "review_")):
+            caught = warehouse.execute(f"select key from {model.stem}").fetchall()  # noqa: S608 -- as above
+            assert keys & {row[0] for row in caught}, model.stem
+
+
+@pytest.mark.demo
+def test_feeds_are_fresh_all_day_and_never_in_the_future(
+    warehouse: duckdb.DuckDBPyConnection,
+) -> None:
+    """Fresh at noon but stale at night would stop the demo in the evening."""
+    assert warehouse.execute("select distinct as_of from int_feed_freshness").fetchall() == [
+        (BUILD_DAY,)
+    ]
+    assert one(warehouse, "select min(scored_at) from mart_renewal_risk") == BUILD_DAY
+    moments = warehouse.execute(
+        "select table_name, column_name from duckdb_columns() where data_type = 'TIMESTAMP'"
+    ).fetchall()
+    assert len(moments) > len(MODELS) / 2
+    for table, column in moments:
+        newest = one(warehouse, f"select max({column}) from {table}")  # noqa: S608 -- names come from the database's own catalogue
+        assert newest <= BUILD_DAY, f"{table}.{column}"
+
+
+@pytest.mark.demo
+def test_stale_days_age_everything_and_a_rebuild_changes_nothing(
+    built: Path, tmp_path: Path
+) -> None:
+    """A build that differed from the last one would plan writes that nobody asked for."""
+    shutil.copytree(built / "target", tmp_path / "target")
+    contents = []
+    for variables in ({"stale_days": 0}, {"stale_days": 3}):
+        dbt(tmp_path, "run", "--exclude", "path:models/suppression", **variables)
+        with duckdb.connect(str(tmp_path / "warehouse.duckdb"), read_only=True) as connection:
+            contents.append(
+                [connection.execute(f"from {mart} order by all").fetchall() for mart in MARTS]
+            )
+            feeds = connection.execute("select distinct as_of from int_feed_freshness").fetchall()
+    with duckdb.connect(str(built / "warehouse.duckdb"), read_only=True) as connection:
+        first = [connection.execute(f"from {mart} order by all").fetchall() for mart in MARTS]
+    assert contents[0] == first
+    assert feeds == [(BUILD_DAY - timedelta(days=3),)]
+    older = [[tuple(_older(value) for value in row) for row in rows] for rows in first]
+    assert contents[1] == older
+
+
+def _older(value: object) -> object:
+    is_moment = hasattr(value, "year")
+    return value - timedelta(days=3) if is_moment else value  # type: ignore[operator]  # dates and timestamps alike
