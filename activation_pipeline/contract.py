@@ -85,7 +85,7 @@ def _parse_day(value: object) -> date:
 
 
 def shown(value: object) -> str:
-    """Write a value from a contract file in one short printable line, without addresses of people."""
+    """Write a value of a contract file in one short printable line, no address of a person."""
     text = value if isinstance(value, str) else json.dumps(value, default=str)
     text = text if len(text) <= 60 else text[:57] + "..."  # noqa: PLR2004 - fits a line
     text = _ADDRESS.sub("(an address)", text)
@@ -121,7 +121,7 @@ Sentence = Annotated[
 ]
 Name = Annotated[str, StringConstraints(pattern=r"^[a-z][a-z0-9_]{0,62}$")]
 Role = Name
-# Columns, relations and destination fields are other people's names: anything printable, quoted when used.
+# Columns, relations and fields are other people's names: anything printable, quoted when used.
 Identifier = Annotated[
     str, StringConstraints(min_length=1, max_length=128, pattern=r"^[^\x00-\x1f\x7f\"`]+$")
 ]
@@ -155,7 +155,7 @@ class Entity(_Section):
 
 
 class Matching(_Section):
-    """3. Matching rule: the identity model (one for all destinations, or one each) and its rules."""
+    """3. Matching rule: the identity model, one for all destinations or one each, and its rules."""
 
     identity: Identifier | dict[Name, Identifier]
     rules: Annotated[tuple[Identifier, ...], Field(min_length=1)]
@@ -279,6 +279,12 @@ class GateSpec(_Section):
         warn = params.pop("warn", False)
         return {"name": name, "params": params, "warn": warn}
 
+    @property
+    def signers(self) -> tuple[str, ...]:
+        """Name the roles in ``by``, where the gate has one; a list or a single role."""
+        by = self.params.get("by") or ()
+        return (by,) if isinstance(by, str) else tuple(by)
+
 
 class Owners(_Section):
     """9. Owners: four roles, not all of them the data team."""
@@ -323,9 +329,10 @@ class Caveats(_Section):
         if len(given) != 1:
             code = "one_caveat"
             raise PydanticCustomError(
-                code, "names {count} limits; write exactly one of at_most, share, alert_only, fields",
+                code,
+                "names {count} limits; write exactly one of at_most, share, alert_only, fields",
                 {"count": len(given)},
-            )  # fmt: skip
+            )
         return self
 
 
@@ -383,8 +390,7 @@ class Contract(_Section):
         """Every role that the contract names, wherever it names one."""
         owners = self.owners.model_dump().values()
         suppression = (rule.owner for rule in self.suppression.models.values())
-        named = [spec.params["by"] for spec in self.gates if spec.params.get("by")]
-        signers = {role for by in named for role in ([by] if isinstance(by, str) else by)}
+        signers = (role for spec in self.gates for role in spec.signers)
         return frozenset(
             {*owners, *suppression, *signers, *self.suppression.review.values(),
              *self.monitoring.alert, self.monitoring.restarted_by}

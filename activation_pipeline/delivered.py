@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 _KEYS = ("key", "destination_id")
 
 
-def _null(name: str, kind: str) -> exp.Alias:
+def _null(name: str, kind: str) -> exp.Expr:
     missing = exp.cast(exp.null(), exp.DataType.build(kind, dialect="duckdb"))
     return named(missing, name)
 

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 from sqlglot import exp
 
 from activation_pipeline.evidence import Group, ListState, Measures
-from activation_pipeline.population import SEPARATOR, column, named, text
+from activation_pipeline.population import SEPARATOR, column, inside, named, text
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
@@ -101,9 +101,11 @@ def leaked_query(parts: Iterable[str]) -> exp.Select:
     planned: exp.Query = each[0]
     for other in each[1:]:
         planned = planned.union(other, distinct=True)
-    inside = exp.In(this=column("key"), query=exp.select(column("key")).from_("suppressed"))
+    suppressed = inside(column("key"), exp.select(column("key")).from_("suppressed"))
     distinct = exp.Count(this=exp.Distinct(expressions=[column("key")]))
-    return exp.select(named(distinct, "leaked")).from_(planned.subquery("planned")).where(inside)
+    return (
+        exp.select(named(distinct, "leaked")).from_(planned.subquery("planned")).where(suppressed)
+    )
 
 
 def read_measures(
@@ -123,19 +125,19 @@ def read_measures(
             )
             for row in groups
         ),
-        newest=_utc(totals["newest"]),
+        newest=utc(totals["newest"]),
         judged=totals["judged"],
         nulls={
             name.removeprefix("null:"): count
             for name, count in totals.items()
             if name.startswith("null:")
         },
-        feeds={row["feed"]: _utc(row["as_of"]) for row in feeds},
+        feeds={row["feed"]: utc(row["as_of"]) for row in feeds},
         lists={model: ListState(row["rows"], row["null_keys"]) for model, row in lists.items()},
     )
 
 
-def _utc(value: object) -> datetime | None:
+def utc(value: object) -> datetime | None:
     """Give a timestamp without zone its zone; one that Python cannot hold is in the far future."""
     if value is None:
         return None

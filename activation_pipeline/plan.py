@@ -204,14 +204,16 @@ def proposal_query(contract: Contract, name: str) -> exp.Select:
 
 def _withheld_reason(destination: Destination, fields: Mapping[str, MappedField]) -> exp.Expr:
     """Name why a change is kept back after looking at the live record; null where it goes."""
+    if destination.behavior == "mirror":
+        return exp.null()  # members are not looked up: adding and removing are set operations
     found = column("found", "l")
     one, none = exp.Literal.number(1), exp.Literal.number(0)
-    case = exp.Case().when(_is_null(column("key", "l")), exp.Literal.string("not_read"))
-    if destination.behavior != "mirror":
-        ambiguous = exp.GT(this=found, expression=one)
-        case = case.when(ambiguous, exp.Literal.string("ambiguous_in_destination"))
-        moved = column("is_other_record", "l")
-        case = case.when(moved, exp.Literal.string("other_record_in_destination"))
+    case = (
+        exp.Case()
+        .when(_is_null(column("key", "l")), exp.Literal.string("not_read"))
+        .when(exp.GT(this=found, expression=one), exp.Literal.string("ambiguous_in_destination"))
+        .when(column("is_other_record", "l"), exp.Literal.string("other_record_in_destination"))
+    )
     if destination.behavior == "update_only":
         case = case.when(found.eq(none), exp.Literal.string("not_in_destination"))
     if destination.behavior == "create_only":

@@ -84,6 +84,11 @@ def timestamp(moment: datetime) -> exp.Cast:
     return exp.cast(exp.Literal.string(written), "timestamp")
 
 
+def inside(expression: exp.Expr, query: exp.Query) -> exp.In:
+    """Say that a value is among a query's results."""
+    return exp.In(this=expression, query=query.subquery())
+
+
 def value_columns(contract: Contract) -> tuple[str, ...]:
     """List the source columns that any destination maps, each once, in contract order."""
     mapped = (
@@ -103,7 +108,7 @@ def _candidates(contract: Contract, relations: Relations, scope: exp.Table | Non
         *(named(column(name), f"value:{name}") for name in value_columns(contract)),
     ).from_(relations.source)
     if scope is not None:
-        query = query.where(exp.In(this=key, query=exp.select(column("key")).from_(scope)))
+        query = query.where(inside(key, exp.select(column("key")).from_(scope)))
     return query
 
 

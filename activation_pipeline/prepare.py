@@ -27,11 +27,12 @@ from activation_pipeline.plan import (
     proposal_query,
     withheld_query,
 )
-from activation_pipeline.population import Relations, named, population_query
+from activation_pipeline.sources import model_names, relations
+from activation_pipeline.population import named, population_query
 from activation_pipeline.runtime import target
 from activation_pipeline.settle import open_delivered, settle
 from activation_pipeline.snapshots import content_hash
-from activation_pipeline.warehouse import parquet, relation_table
+from activation_pipeline.warehouse import parquet
 
 if TYPE_CHECKING:
     from datetime import datetime
@@ -41,26 +42,6 @@ if TYPE_CHECKING:
     from activation_pipeline.manifest import Manifest
     from activation_pipeline.runtime import Runtime
     from activation_pipeline.warehouse import Engine
-
-
-def model_names(contract: Contract) -> tuple[str, ...]:
-    """List every relation that a contract reads, the source model first."""
-    suppression = contract.suppression
-    names = [contract.source.model, *map(contract.matching.identity_for, contract.destinations)]
-    names += [*suppression.models, *suppression.review]
-    names += [suppression.holdout.model] if suppression.holdout else []
-    names += [contract.source.feeds_model] if contract.source.feeds_model else []
-    return tuple(dict.fromkeys(names))
-
-
-def relations(contract: Contract, manifest: Manifest) -> Relations:
-    """Locate every relation that a contract reads.
-
-    Raises:
-        WarehouseError: a name that the manifest does not have.
-    """
-    tables = {name: relation_table(manifest.resolve(name)) for name in model_names(contract)}
-    return Relations(source=tables[contract.source.model], models=tables)
 
 
 @dataclass(frozen=True)

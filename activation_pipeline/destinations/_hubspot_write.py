@@ -87,7 +87,7 @@ def outcome_of(
     faults = tuple(
         found
         for at, item in enumerate(part)
-        if (found := _fault_of(item, at in accepted, refused.get(at))) is not None
+        if (found := _fault_of(item, is_accepted=at in accepted, error=refused.get(at))) is not None
     )
     creates = target.behavior == "create_only"
     created = tuple(
@@ -148,9 +148,7 @@ def _texts(value: object) -> Iterable[str]:
 
 
 def _fault_of(
-    item: Ready,
-    is_accepted: bool,
-    error: Mapping[str, Any] | None,  # noqa: FBT001 - two findings on one record
+    item: Ready, *, is_accepted: bool, error: Mapping[str, Any] | None
 ) -> RecordFault | None:
     if error is None:
         text = "hubspot named the record neither among the results nor among the errors"

@@ -83,6 +83,8 @@ def outcome_of(
         if answer.status == _NOT_FOUND or code in _MAPPING_CODES:
             text = f"salesforce: the request was refused with {code}; check object, key and fields"
             raise PermanentError(text)
+        if code in RETRY_CODES:
+            return all_unknown(part, code, "salesforce was busy with these records")
         return WholeRefusal(code, None, message)
     try:
         results = answer.json()

@@ -32,20 +32,21 @@ _PATTERNS = {
         "is not a fingerprint of 16 hex digits; let `activation approve` write it",
     ),
 }
-_ON_EDIT = ("not_one_of", "is not keep, keep with a duration (keep 30d), overwrite or flag; "
-            "write one of these")  # fmt: skip
+_ON_EDIT = (
+    "not_one_of",
+    "is not keep, keep with a duration (keep 30d), overwrite or flag; write one of these",
+)
 
 
 def complaint(section: str, value: object, error: ErrorDetails) -> Finding | None:
     """Turn one validation error of a section into a finding; None where it adds nothing."""
     path: Path = (section,)
-    current, at_key = value, False
+    current: Any = value
+    at_key = False
     for part in error["loc"]:
         if part == "[key]":
             at_key = True
-        elif isinstance(current, dict) and part in current:
-            path, current = (*path, part), current[part]
-        elif isinstance(current, list) and isinstance(part, int) and part < len(current):
+        elif _has(current, part):
             path, current = (*path, part), current[part]
         elif error["type"] == "missing":
             path = (*path, part)
@@ -53,6 +54,12 @@ def complaint(section: str, value: object, error: ErrorDetails) -> Finding | Non
             return None
     code, message = _worded(path, str(path[-1]) if at_key else current, error)
     return Finding(path, code, message, at_key=at_key or isinstance(current, dict))
+
+
+def _has(current: Any, part: str | int) -> bool:
+    if isinstance(current, list):
+        return isinstance(part, int) and part < len(current)
+    return isinstance(current, dict) and part in current
 
 
 def annotation_at(path: Path) -> Any:
@@ -76,7 +83,7 @@ def _below(annotation: Any, part: str | int) -> Any:
 
 
 def _worded(path: Path, found: object, error: ErrorDetails) -> tuple[str, str]:
-    kind, limits = error["type"], error.get("ctx", {})
+    kind = error["type"]
     wanted = expectation(annotation_at(path))
     if kind == "missing":
         return "missing", f"is missing; write {wanted}"
@@ -84,23 +91,31 @@ def _worded(path: Path, found: object, error: ErrorDetails) -> tuple[str, str]:
         return kind, error["msg"]
     if found is None or found == "":
         return "empty", f"is empty; write {wanted}"
+    worded = _by_kind(kind, path, found, error.get("ctx", {}))
+    wrong = f"{_described(found)} is not {wanted}{_quote_hint(found, wanted)}"
+    return worded or ("wrong_type", wrong)
+
+
+def _by_kind(
+    kind: str, path: Path, found: object, limits: Mapping[str, Any]
+) -> tuple[str, str] | None:
     if kind == "literal_error":
-        return "not_one_of", _not_one_of(path, found, wanted)
+        return "not_one_of", _not_one_of(path, found)
     if kind == "string_pattern_mismatch":
         code, words = _PATTERNS.get(str(limits.get("pattern")), _ON_EDIT)
         return code, f"{shown(found)} {words}"
     if kind in _LENGTHS:
         return _LENGTHS[kind], _length(kind, found, limits)
     if kind in ("greater_than_equal", "less_than_equal"):
-        limit = limits.get("ge", limits.get("le"))
-        side = "below" if "ge" in limits else "above"
-        return "out_of_range", f"{shown(found)} is {side} {limit}; write {wanted} within the limit"
+        side, limit = ("below", limits["ge"]) if "ge" in limits else ("above", limits["le"])
+        return "out_of_range", f"{shown(found)} is {side} {limit}; write a number within the limit"
     if kind == "string_unicode":
         return "bad_text", "has half of a character pair; write the whole character"
-    return "wrong_type", f"{_described(found)} is not {wanted}{_quote_hint(found, wanted)}"
+    return None
 
 
-def _not_one_of(path: Path, found: object, wanted: str) -> str:
+def _not_one_of(path: Path, found: object) -> str:
+    wanted = expectation(annotation_at(path))
     names = _literals(annotation_at(path))
     hint = did_you_mean(found, names) if isinstance(found, str) else ""
     return f"{_described(found)} is not {wanted}{hint or '; write one that is allowed'}"

@@ -81,7 +81,9 @@ def read_document(text: str) -> Document:
     except yaml.MarkedYAMLError as error:
         mark = error.problem_mark or error.context_mark
         position = Position(mark.line + 1, mark.column + 1) if mark else reader.position
-        reader.faults.append(Fault(position, "syntax", syntax_fault(error.problem or "")))
+        opened = error.context_mark.line + 1 if error.context_mark else None
+        message = syntax_fault(error.problem or "", opened)
+        reader.faults.append(Fault(position, "syntax", message))
         return Document(None, reader.faults)
     except (yaml.YAMLError, ValueError, OverflowError):
         # The parser turns escapes and directives into numbers without looking at their size.

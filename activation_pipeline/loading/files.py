@@ -12,16 +12,16 @@ from typing import TYPE_CHECKING, Any
 
 from activation_pipeline.contract import Contract
 from activation_pipeline.errors import ContractError, Problem
-from activation_pipeline.loading.document import START, Node, Position, read_document
+from activation_pipeline.loading.document import START, Fault, Node, Position, read_document
 from activation_pipeline.loading.ownership import conflicts
 from activation_pipeline.loading.places import Finding, position_of, problems
 from activation_pipeline.loading.rules import findings_of
-from activation_pipeline.loading.shape import SECTIONS, draft
+from activation_pipeline.loading.shape import draft
 from activation_pipeline.loading.text import read_text
 from activation_pipeline.loading.wording import shown
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Iterable, Mapping
     from datetime import date
     from pathlib import Path
 
@@ -93,25 +93,25 @@ def load_all(
 def check(path: Path, *, today: date, manifest: Manifest | None = None) -> Checked:
     """Find every problem of one file, warnings included; never raises for what it holds."""
     file = _printable(path.as_posix())
+    name_faults = _name_faults(path)
     text = read_text(path)
-    at_start = [_at_start(file, finding) for finding in _name_findings(path)]
     if not isinstance(text, str):
-        fault = Problem(file, text.position.line, text.position.column, "", text.code, text.message)
-        return Checked(file, None, tuple(sorted([*at_start, fault])))
+        return Checked(file, None, _sorted(_from_faults(file, [*name_faults, text])))
     document = read_document(text)
-    found = at_start + [
-        Problem(file, fault.position.line, fault.position.column, "", fault.code, fault.message)
-        for fault in document.faults
-    ]
+    damage = _from_faults(file, document.faults)
     if document.root is None:
-        return Checked(file, None, tuple(sorted(found)))
+        return Checked(file, None, _sorted(_from_faults(file, name_faults), damage))
     shape = draft(document.root)
-    judged = findings_of(shape.sections, today=today, manifest=manifest)
-    found += problems(file, document.root, [*shape.findings, *judged])
-    contract = None
-    if not any(problem.severity == "error" for problem in found):
-        contract = Contract(name=path.stem, **shape.sections)
-    return Checked(file, contract, tuple(sorted(found)), shape.sections, document.root)
+    judged = findings_of(shape.parts, today=today, manifest=manifest)
+    found = _first_words(
+        damage,
+        problems(file, document.root, shape.findings),
+        problems(file, document.root, judged),
+    )
+    every = _sorted(_from_faults(file, name_faults), found)
+    is_right = all(problem.severity == "warning" for problem in every)
+    contract = Contract(name=path.stem, **shape.sections) if is_right else None
+    return Checked(file, contract, every, shape.sections, document.root)
 
 
 def check_all(folder: Path, *, today: date, manifest: Manifest | None = None) -> dict[str, Checked]:
@@ -139,25 +139,47 @@ def _with(checked: Checked, findings: tuple[Finding, ...]) -> Checked:
     if not findings or checked.root is None:
         return checked
     found = problems(checked.file, checked.root, findings)
-    every = tuple(sorted([*checked.problems, *found]))
+    every = _sorted(checked.problems, found)
     return Checked(checked.file, None, every, checked.sections, checked.root)
 
 
-def _name_findings(path: Path) -> list[Finding]:
+def _first_words(*stages: list[Problem]) -> list[Problem]:
+    """Join what each stage found; about one place the earliest stage has the word."""
+    found: list[Problem] = []
+    for stage in stages:
+        damaged = {(one.line, one.column) for one in found if not one.path}
+        spoken = {(one.line, one.column, one.path) for one in found}
+        found += [
+            one
+            for one in stage
+            if (one.line, one.column) not in damaged
+            and (one.line, one.column, one.path) not in spoken
+        ]
+    return found
+
+
+def _name_faults(path: Path) -> list[Fault]:
     if path.suffix != ENDING:
         message = f"the file's name ends in {shown(path.suffix)}; contracts end in {ENDING}"
-        return [Finding((), "file_ending", message)]
+        return [Fault(START, "file_ending", message)]
     if _NAME.fullmatch(path.stem):
         return []
     message = (
         f"the file's name {shown(path.stem)} is no contract name; "
         "write lower-case letters, digits and _, a letter first, at most 63 characters"
     )
-    return [Finding((), "file_name", message)]
+    return [Fault(START, "file_name", message)]
 
 
-def _at_start(file: str, finding: Finding) -> Problem:
-    return Problem(file, START.line, START.column, "", finding.code, finding.message)
+def _from_faults(file: str, faults: Iterable[Fault]) -> list[Problem]:
+    return [
+        Problem(file, fault.position.line, fault.position.column, "", fault.code, fault.message)
+        for fault in faults
+    ]
+
+
+def _sorted(*stages: Iterable[Problem]) -> tuple[Problem, ...]:
+    return tuple(sorted(problem for stage in stages for problem in stage))
 
 
 def _printable(text: str) -> str:

@@ -49,7 +49,8 @@ def _worded(
         hint = did_you_mean(limit, known) or f"; the limits here are {', '.join(known) or 'none'}"
         return "unknown_key", f"unknown limit {shown(limit)}{hint}"
     schema = known[limit][0]
-    wanted = _WANTED.get(str(schema.get("type")), "a value")
+    is_ratio = schema.get("maximum") == 1
+    wanted = "a ratio from 0 to 1" if is_ratio else _WANTED.get(str(schema.get("type")), "a value")
     if limit not in params:
         return "missing", f"is missing; write {wanted}"
     found = params[limit]
@@ -60,4 +61,4 @@ def _worded(
         return "out_of_range", f"{shown(found)} is not from {least} to {most}; write {wanted}"
     if code == "string_pattern_mismatch":
         return "bad_name", f"{shown(found)} is not a name; write lower-case letters, digits and _"
-    return "wrong_type", f"{shown(found)} is not {wanted}; write {wanted}"
+    return "wrong_type", f"{shown(found)} is not {wanted}"

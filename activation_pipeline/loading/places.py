@@ -61,7 +61,7 @@ def spelled(path: Path) -> str:
 
 
 def problems(file: str, root: Node, findings: Iterable[Finding]) -> list[Problem]:
-    """Give every finding its line and column; one problem for one code at one place."""
+    """Give every finding its line and column; the same words about one place are one problem."""
     found: dict[tuple[Position, str], Problem] = {}
     for finding in findings:
         place = position_of(root, finding.path, at_key=finding.at_key)
@@ -69,5 +69,5 @@ def problems(file: str, root: Node, findings: Iterable[Finding]) -> list[Problem
             file, place.line, place.column, spelled(finding.path),
             finding.code, finding.message, finding.severity,
         )  # fmt: skip
-        found.setdefault((place, f"{problem.path} {finding.code}"), problem)
+        found.setdefault((place, str(problem)), problem)
     return list(found.values())

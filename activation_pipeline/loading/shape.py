@@ -2,8 +2,8 @@
 
 Keys are compared with the models first: an unknown key is a problem, and where its right
 name is sure it is read under that name, so that one slip is one problem. Then each section
-is validated by itself; a section that is wrong is missing from the draft, and the others
-can still be judged. Rules between sections are in ``rules``.
+is validated by itself, and what is right in a wrong one is kept for the rules to judge.
+Rules between sections are in ``rules``.
 """
 
 from __future__ import annotations
@@ -17,6 +17,7 @@ from pydantic import BaseModel, TypeAdapter, ValidationError
 from activation_pipeline.contract import Contract, GateSpec
 from activation_pipeline.loading.complaints import complaint
 from activation_pipeline.loading.gate_items import read_gates
+from activation_pipeline.loading.partial import NotThereError, valid_part
 from activation_pipeline.loading.places import Finding, Path
 from activation_pipeline.loading.wording import expectation, file_keys, nearest, shown
 
@@ -32,9 +33,14 @@ SECTIONS = tuple(name for name in Contract.model_fields if name != "name")
 
 @dataclass(frozen=True)
 class Draft:
-    """The sections that are right by themselves, by name, and what is wrong with the others."""
+    """What a file's sections hold.
+
+    ``sections`` are right by themselves; ``parts`` are those and stand-ins for the others,
+    which hold what is right in them; ``findings`` say what is wrong.
+    """
 
     sections: Mapping[str, Any]
+    parts: Mapping[str, Any]
     findings: tuple[Finding, ...]
 
 
@@ -42,36 +48,40 @@ def draft(root: Node) -> Draft:
     """Validate every section by itself; ``root`` is changed: sure misspellings are corrected."""
     if not isinstance(root.value, dict):
         message = f"is not a section; write the keys {', '.join(SECTIONS)}"
-        return Draft({}, (Finding((), "not_a_section", message),))
+        return Draft({}, {}, (Finding((), "not_a_section", message),))
     findings = list(_tidy(root, Contract, ()))
     sections: dict[str, Any] = {}
+    parts: dict[str, Any] = {}
     for name in SECTIONS:
         wanted = Contract.model_fields[name]
         if name not in root.value:
             message = f"is missing; write {expectation(wanted.annotation)}"
             findings.append(Finding((name,), "missing", message))
             continue
-        node = root.value[name]
-        found = (
-            read_gates(node, findings)
-            if name == "gates" and isinstance(node.value, list)
-            else _validated(wanted, node.plain(), name, findings)
-        )
+        found, wrong = _section(name, root.value[name], wanted)
+        findings += wrong
         if found is not None:
-            sections[name] = found
-    return Draft(sections, tuple(findings))
+            parts[name] = found
+            sections |= {} if wrong else {name: found}
+    return Draft(sections, parts, tuple(findings))
 
 
-def _validated(wanted: FieldInfo, value: object, name: str, findings: list[Finding]) -> Any:
+def _section(name: str, node: Node, wanted: FieldInfo) -> tuple[Any, list[Finding]]:
+    if name == "gates" and isinstance(node.value, list):
+        return read_gates(node.value)
     annotation: Any = wanted.annotation
     for constraint in wanted.metadata:
         annotation = Annotated[annotation, constraint]
+    value = node.plain()
     try:
-        return TypeAdapter(annotation).validate_python(value, by_alias=True, by_name=False)
+        return TypeAdapter(annotation).validate_python(value, by_alias=True, by_name=False), []
     except ValidationError as error:
         errors = error.errors(include_url=False, include_input=False)
-        findings += [f for one in errors if (f := complaint(name, value, one)) is not None]
-        return None
+        wrong = [f for one in errors if (f := complaint(name, value, one)) is not None]
+    try:
+        return valid_part(wanted.annotation, wanted.metadata, value), wrong
+    except NotThereError:
+        return None, wrong
 
 
 def _tidy(node: Node, annotation: Any, path: Path) -> Iterator[Finding]:

@@ -122,6 +122,7 @@ class ListSpec(_Frozen):
 class VendorOrg(_Frozen):
     """One destination's set-up; ``credentials`` are the sandbox's own and open nothing else."""
 
+    label: str
     credentials: Mapping[str, str]
     users: tuple[User, ...]
     objects: tuple[ObjectSpec, ...]

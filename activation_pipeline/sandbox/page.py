@@ -64,6 +64,7 @@ class Page:
                 shelves.append(
                     {
                         "vendor": vendor,
+                        "label": world.org.label,
                         "spec": spec,
                         "count": shelf.count(),
                         "records": found,
@@ -89,14 +90,16 @@ class Page:
         field = spec.field(form.get("field", [""])[0])
         if field is None:
             problem = "No such field: choose one of the list."
-            return self._record(world, spec, record, problem=problem, status=400)
+            return self._record(world, spec, record, problem=problem)
+        typed = form.get("value", [""])[0]
         try:
-            value = _typed(field, form.get("value", [""])[0])
+            value = _typed(field, typed)
             asked: dict[str, Any] = {"vendor": world.vendor, "object": spec.name, "id": record.id}
             asked |= {"field": field.name, "value": value, "by": form.get("by", [None])[0]}
             person_edits(self._sandbox, asked)
         except (Refusal, SetupError, ValueError) as error:
-            return self._record(world, spec, record, problem=str(error), status=400)
+            tried = (field.name, typed)
+            return self._record(world, spec, record, problem=str(error), tried=tried)
         return RedirectResponse(f"{request.url.path}#{field.name}", 303)
 
     def _found(self, request: Request) -> tuple[World | None, ObjectSpec | None, Record | None]:
@@ -115,7 +118,7 @@ class Page:
         record: Record,
         *,
         problem: str = "",
-        status: int = 200,
+        tried: tuple[str, str] = ("", ""),
     ) -> Response:
         past = Shelf(world, spec).past(record.id)
         latest: dict[str, Any] = {}
@@ -131,8 +134,9 @@ class Page:
             "lists": _lists(world, record),
             "people": [user for user in world.org.users if user.kind == "person"],
             "problem": problem,
+            "tried": tried,
         }
-        return self._html("record.html", shown, status=status)
+        return self._html("record.html", shown, status=400 if problem else 200)
 
     def _html(self, template: str, values: dict[str, Any], *, status: int = 200) -> HTMLResponse:
         text = self._templates.get_template(template).render(values)

@@ -1,0 +1,181 @@
+"""Record a role's word: on a contract version, in its file; on one plan and gate, in the ledger.
+
+An approval of a contract is a line under ``launch.approvals`` for review in Git, and names the
+fingerprint and the version of the models' logic. A signature lets one plan pass one gate that
+may be signed, and dies with that plan.
+"""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import TYPE_CHECKING
+
+import yaml
+
+from activation_pipeline import judgement
+from activation_pipeline.contract import fingerprint
+from activation_pipeline.errors import RefusedError
+from activation_pipeline.evidence import GateResult, Review
+from activation_pipeline.sources import model_names
+
+if TYPE_CHECKING:
+    from datetime import date, datetime
+
+    from activation_pipeline.contract import Contract
+    from activation_pipeline.ledger import Evaluation
+    from activation_pipeline.runtime import Runtime
+
+
+def approval_line(contract: Contract, *, definition: str, role: str, by: str, on: date) -> str:
+    """Write one entry of ``launch.approvals``, for the contract and the logic as they are now.
+
+    Raises:
+        RefusedError: a role that the contract does not name.
+    """
+    _check_role(contract, role)
+    quoted = '"' + by.replace("\\", "\\\\").replace('"', '\\"') + '"'
+    mark = fingerprint(contract)
+    return (
+        f"{{role: {role}, by: {quoted}, on: {on.isoformat()}, "
+        f'fingerprint: "{mark}", definition: "{definition}"}}'
+    )
+
+
+def definition_now(contract: Contract, runtime: Runtime) -> str:
+    """Hash the logic of every model that the contract reads, as it is now."""
+    return runtime.read_manifest().definition(model_names(contract))
+
+
+def with_approval(text: str, line: str) -> str:
+    """Add an entry to ``launch.approvals`` of a valid contract file; every other byte stays.
+
+    Returns:
+        The file's new text.
+    """
+    root = yaml.compose(text, Loader=yaml.BaseLoader)
+    launch = _value(root, "launch")
+    if launch is None or launch.flow_style:
+        raise RefusedError(
+            "launch: is written on one line; write one key per line, then approve again",
+            clause="approved",
+        )
+    approvals = _value(launch, "approvals")
+    indent = " " * launch.start_mark.column
+    entry = f"{indent}  - {line}\n"
+    if approvals is None:
+        return _insert(text, _end(text, launch), f"{indent}approvals:\n{entry}")
+    if approvals.flow_style or not approvals.value:
+        start = text.rindex("approvals", 0, approvals.start_mark.index)
+        rest = (
+            text.index("\n", approvals.end_mark.index) + 1
+            if "\n" in text[approvals.end_mark.index :]
+            else len(text)
+        )
+        if approvals.value:
+            raise RefusedError(
+                "launch.approvals: is written on one line; write one entry per line, then approve again",
+                clause="approved",
+            )
+        return text[:start] + f"approvals:\n{entry}" + text[rest:]
+    own = " " * approvals.start_mark.column
+    return _insert(text, _end(text, approvals), f"{own}- {line}\n")
+
+
+def _value(node: yaml.Node | None, key: str) -> yaml.CollectionNode | None:
+    if not isinstance(node, yaml.MappingNode):
+        return None
+    found = next((value for name, value in node.value if name.value == key), None)
+    return found if isinstance(found, yaml.CollectionNode) else None
+
+
+def _end(text: str, node: yaml.Node) -> int:
+    """Find where a block's last line of content ends: its end mark lies behind comments."""
+    last = node
+    while last.value and not isinstance(last, yaml.ScalarNode):
+        child = last.value[-1]
+        last = child[1] if isinstance(child, tuple) else child
+        if getattr(last, "flow_style", False):
+            break
+    end = text.find("\n", last.end_mark.index)
+    return len(text) if end < 0 else end + 1
+
+
+def _insert(text: str, at: int, addition: str) -> str:
+    head = text[:at]
+    return f"{head}{'' if head.endswith(chr(10)) else chr(10)}{addition}{text[at:]}"
+
+
+def _check_role(contract: Contract, role: str) -> None:
+    if role not in contract.roles:
+        known = ", ".join(sorted(contract.roles))
+        raise RefusedError(
+            f"{contract.name}: {role} is not a role of this contract; its roles are {known}",
+            clause="approved",
+        )
+
+
+def sign_plan(
+    contract: Contract,
+    runtime: Runtime,
+    *,
+    plan: str,
+    gate: str | None,
+    role: str,
+    by: str,
+    reason: str,
+    now: datetime,
+) -> Evaluation:
+    """Let the newest plan pass the failing gates that this role may sign, and decide anew.
+
+    Args:
+        plan: the newest plan's id; an older plan can no longer be sent.
+        gate: one gate; None: every failing gate that the role may sign.
+
+    Raises:
+        RefusedError: not the newest plan, a gate that nobody may sign, or another role's.
+    """
+    _check_role(contract, role)
+    evaluation = runtime.ledger.newest(contract.name)
+    if evaluation is None or evaluation.plan is None or evaluation.plan.id != plan:
+        newest = evaluation.plan.id if evaluation and evaluation.plan else "none"
+        raise RefusedError(
+            f"{contract.name}: plan {plan} is not the newest one ({newest}); look at that one first",
+            clause="plan",
+        )
+    for result in _signable(contract, evaluation, gate, role):
+        review = Review(
+            gate=result.gate,
+            plan=plan,
+            role=role,
+            at=now,
+            fingerprint=evaluation.plan.fingerprint,
+            definition=evaluation.plan.definition,
+        )
+        runtime.ledger.record_review(contract.name, review, by=by, reason=reason)
+    reviews = runtime.ledger.reviews(contract.name)
+    results = judgement.with_signatures(evaluation.results, reviews, plan)
+    decided = replace(evaluation, results=results, decision=judgement.decision(contract, results))
+    runtime.ledger.record_decision(decided, results, now=now)
+    return decided
+
+
+def _signable(
+    contract: Contract, evaluation: Evaluation, gate: str | None, role: str
+) -> list[GateResult]:
+    failing = [result for result in evaluation.results if result.stops]
+    chosen = [result for result in failing if gate in (None, result.gate)]
+    if gate is not None and not chosen:
+        raise RefusedError(
+            f"{contract.name}: {gate} does not stop this plan; nothing to sign", clause=gate
+        )
+    mine = [result for result in chosen if result.signer == role]
+    if not mine:
+        who = "; ".join(
+            f"{r.gate}: {f'{r.signer} signs' if r.signer else f'nobody may sign, {r.owner} has to act'}"
+            for r in chosen
+        )
+        raise RefusedError(
+            f"{contract.name}: {role} may not sign this ({who or 'nothing stops this plan'})",
+            clause=gate or "approved",
+        )
+    return mine

@@ -1,0 +1,187 @@
+"""The last look at rows before they leave: pandera over slices of the frozen plan.
+
+The schema is declared from the contract. A row that breaks it is held back with its reason
+and the others go; nothing is repaired, rounded or cut. Values become the few plain kinds
+that destinations take; what a destination cannot hold exactly, it refuses itself.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from decimal import Decimal
+from typing import TYPE_CHECKING, Any
+
+import pandas as pd
+import pandera.pandas as pa
+import pyarrow as arrow
+import pyarrow.compute as pc
+
+from activation_pipeline.destinations import OutgoingRecord
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping, Sequence
+
+    from activation_pipeline.contract import MappedField
+    from activation_pipeline.destinations import Value
+
+# Python's own range of moments; an engine holds more.
+_FIRST_US = -62_135_596_800_000_000
+_LAST_US = 253_402_300_799_999_999
+
+
+@dataclass(frozen=True)
+class HeldRow:
+    """A row that does not leave: its place in the slice, the rule that it breaks, the field."""
+
+    row: int
+    code: str
+    field: str | None
+
+
+def _is_moment(kind: arrow.DataType) -> bool:
+    return bool(arrow.types.is_timestamp(kind))
+
+
+def _is_supported(kind: arrow.DataType) -> bool:
+    return any(
+        test(kind)
+        for test in (
+            arrow.types.is_string,
+            arrow.types.is_large_string,
+            arrow.types.is_boolean,
+            arrow.types.is_integer,
+            arrow.types.is_floating,
+            arrow.types.is_decimal,
+            arrow.types.is_date32,
+            arrow.types.is_timestamp,
+            arrow.types.is_null,
+        )
+    )
+
+
+def _check(name: str, test: Callable[[pd.Series[Any]], pd.Series[bool]]) -> pa.Check:
+    return pa.Check(test, name=name, ignore_na=True, error=name)
+
+
+def _value_checks(
+    mapping: MappedField, kind: arrow.DataType, longest: int | None
+) -> list[pa.Check]:
+    """Declare what one field's values must be, by the type that the plan froze."""
+    if not _is_supported(kind):
+        return [_check("unsupported_type", lambda s: pd.Series(data=False, index=s.index))]
+    checks = []
+    if arrow.types.is_string(kind) or arrow.types.is_large_string(kind):
+        checks.append(_check("nul_character", lambda s: ~s.str.contains("\0", regex=False)))
+        if longest:
+            checks.append(_check("too_long", lambda s: s.str.len() <= longest))
+    if arrow.types.is_floating(kind):
+        checks.append(_check("not_finite", lambda s: s.abs() < float("inf")))
+    if _is_moment(kind):
+        checks.append(_check("year_out_of_range", lambda s: (s >= _FIRST_US) & (s <= _LAST_US)))
+    if mapping.allowed is not None:
+        checks.append(_check("not_allowed", lambda s: s.isin(list(mapping.allowed or ()))))
+    return checks
+
+
+def outgoing_schema(
+    fields: Mapping[str, MappedField], types: arrow.Schema, limits: Mapping[str, int]
+) -> pa.DataFrameSchema:
+    """Declare a slice's schema from the contract: keys are there, values are what a field takes.
+
+    Args:
+        fields: the mapped fields.
+        types: the plan part's Arrow schema.
+        limits: longest text per field, in characters, where the destination says so.
+    """
+    known = _check("no_key", lambda s: s.str.len() > 0)
+    columns = {
+        "key": pa.Column(nullable=False, checks=[known]),
+        "destination_id": pa.Column(nullable=False, checks=[known]),
+    }
+    for name, mapping in fields.items():
+        kind = types.field(f"after:{name}").type
+        checks = _value_checks(mapping, kind, limits.get(name))
+        columns[f"after:{name}"] = pa.Column(nullable=True, checks=checks)
+    return pa.DataFrameSchema(columns, unique=["key", "destination_id"])
+
+
+def _frame(slice_: arrow.RecordBatch, fields: Sequence[str]) -> pd.DataFrame:
+    """Look at a slice as Arrow-backed pandas; moments as microseconds, which hold any year."""
+    names = ["key", "destination_id", *(f"after:{name}" for name in fields)]
+    columns = []
+    for name in names:
+        values = slice_.column(name)
+        if _is_moment(values.type):
+            values = pc.cast(pc.cast(values, arrow.timestamp("us"), safe=False), arrow.int64())
+        columns.append(values)
+    table = arrow.table(columns, names=names)
+    frame: pd.DataFrame = table.to_pandas(types_mapper=pd.ArrowDtype)
+    return frame
+
+
+def held_rows(
+    slice_: arrow.RecordBatch, schema: pa.DataFrameSchema, fields: Sequence[str]
+) -> tuple[HeldRow, ...]:
+    """Validate a slice; one entry per row that breaks the schema, with its first reason."""
+    try:
+        schema.validate(_frame(slice_, fields), lazy=True)
+    except pa.errors.SchemaErrors as error:
+        cases = error.failure_cases
+        located = cases.dropna(subset=["index"])
+        if len(located) != len(cases):
+            # A fault of the whole slice: no row of it can be trusted.
+            name = str(cases["check"].iloc[0])
+            return tuple(HeldRow(row, name, None) for row in range(slice_.num_rows))
+        first = located.drop_duplicates("index")
+        return tuple(
+            HeldRow(int(row), str(check), str(column).removeprefix("after:"))
+            for row, check, column in zip(
+                first["index"], first["check"], first["column"], strict=True
+            )
+        )
+    return ()
+
+
+def _plain(values: list[Any]) -> list[Value]:
+    """Turn what the engine froze into text, true/false, numbers and null, exactly."""
+    sample = next((value for value in values if value is not None), None)
+    if isinstance(sample, Decimal):
+        return [None if v is None else _number(v) for v in values]
+    if sample is not None and not isinstance(sample, str | bool | int | float):
+        return [None if v is None else v.isoformat() for v in values]
+    return values
+
+
+def _number(value: Decimal) -> Value:
+    """Write a decimal as a whole or binary number where that is the same number, else as text."""
+    if value == value.to_integral_value():
+        return int(value)
+    as_float = float(value)
+    return as_float if Decimal(repr(as_float)) == value else str(value)
+
+
+def records(
+    slice_: arrow.RecordBatch, fields: Sequence[str], held: frozenset[int]
+) -> list[OutgoingRecord | None]:
+    """Turn a slice into outgoing records, in its order; None where a row is held back."""
+    if held:
+        # A value that Python cannot hold would stop the conversion of the whole column.
+        keep = arrow.array([row not in held for row in range(slice_.num_rows)])
+        kept = slice_.filter(keep)
+    else:
+        kept = slice_
+    names = ("key", "destination_id", "destination_key", "operation")
+    heads = zip(*(kept.column(name).to_pylist() for name in names), strict=True)
+    if fields:
+        after = [_plain(kept.column(f"after:{name}").to_pylist()) for name in fields]
+        write = [kept.column(f"write:{name}").to_pylist() for name in fields]
+        values: Any = (
+            {name: value for name, value, sent in zip(fields, row, flags, strict=True) if sent}
+            for row, flags in zip(zip(*after, strict=True), zip(*write, strict=True), strict=True)
+        )
+    else:
+        values = ({} for _ in range(kept.num_rows))
+    ready = iter(
+        [OutgoingRecord(k, i, d, o, v) for (k, i, d, o), v in zip(heads, values, strict=True)]
+    )
+    return [None if row in held else next(ready) for row in range(slice_.num_rows)]

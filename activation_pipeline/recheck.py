@@ -1,0 +1,230 @@
+"""Does everything still hold? Asked when a delivery starts, of the warehouse as it is now.
+
+Between gate and send people may leave the list; nobody may join it. So every planned record
+is judged again by the same query that made the plan, and whoever is not eligible for the
+same record any more is held back. What concerns the whole plan refuses it.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from sqlglot import exp
+
+from activation_pipeline import measures
+from activation_pipeline.contract import fingerprint, written_duration
+from activation_pipeline.errors import RefusedError
+from activation_pipeline.sources import model_names, relations
+from activation_pipeline.population import SEPARATOR, column, inside, named, population_query, text
+from activation_pipeline.snapshots import verify_content
+from activation_pipeline.warehouse import parquet
+
+if TYPE_CHECKING:
+    from datetime import datetime
+    from pathlib import Path
+
+    from activation_pipeline.contract import Contract
+    from activation_pipeline.evidence import Pause
+    from activation_pipeline.ledger import Evaluation
+    from activation_pipeline.manifest import Manifest
+    from activation_pipeline.plan import Plan
+    from activation_pipeline.population import Relations
+    from activation_pipeline.runtime import Runtime
+    from activation_pipeline.warehouse import Engine
+
+
+def permitted_plan(contract: Contract, evaluation: Evaluation | None, *, now: datetime) -> Plan:
+    """Find the plan that may be sent, or say why none may.
+
+    Raises:
+        RefusedError: there is no plan, its newest preparation failed or did not finish, its
+            decision is to pause, the contract changed since, or the plan is too old.
+    """
+    name, owner = contract.name, contract.owners.workflow
+    if evaluation is None:
+        raise RefusedError(
+            f"{name}: not delivered: no finished plan (none yet, or the last one was interrupted); "
+            f"run activation plan {name}",
+            clause="plan",
+        )
+    plan = evaluation.plan
+    if plan is None:
+        raise RefusedError(
+            f"{name}: not delivered: the last plan could not be made: {evaluation.message}; "
+            f"owner: {owner}; mend it, then run activation plan {name}",
+            clause="plan",
+        )
+    if evaluation.decision == "pause":
+        stops = [result for result in evaluation.results if result.stops]
+        clause = stops[0].gate if stops else "launch"
+        why = evaluation_stops(evaluation) or "launch: the contract's decision is pause"
+        raise RefusedError(
+            f"{name}: not delivered: plan {plan.id} was paused by {why}; see activation status {name}",
+            clause=clause,
+        )
+    current = fingerprint(contract)
+    if plan.fingerprint != current:
+        raise RefusedError(
+            f"{name}: not delivered: the contract changed since plan {plan.id} "
+            f"({plan.fingerprint} -> {current}); run activation plan {name}; owner: {owner}",
+            clause="approved",
+        )
+    _check_age(contract, evaluation, plan, now)
+    return plan
+
+
+def evaluation_stops(evaluation: Evaluation) -> str:
+    """Name what stops a plan now: signatures given since then are taken into account."""
+    return "; ".join(
+        f"{result.gate} ({result.message}; owner: {result.owner})"
+        for result in evaluation.results
+        if result.stops
+    )
+
+
+def _check_age(contract: Contract, evaluation: Evaluation, plan: Plan, now: datetime) -> None:
+    age, limit = now - evaluation.at, contract.workflow.decision_window
+    if age > limit or now < evaluation.at:
+        hours = age.total_seconds() / 3600
+        raise RefusedError(
+            f"{contract.name}: not delivered: plan {plan.id} is {hours:.1f} h old, at most "
+            f"{written_duration(limit)} (decision_window); run activation plan {contract.name}; "
+            f"owner: {contract.owners.workflow}",
+            clause="freshness",
+        )
+
+
+def check_pauses(contract: Contract, destination: str, pauses: tuple[Pause, ...]) -> None:
+    """Refuse while the contract or the destination is paused.
+
+    Raises:
+        RefusedError: names who paused, since when, why, until when, and who may restart.
+    """
+    for pause in pauses:
+        if pause.destination in (None, destination):
+            until = f" until {pause.until:%Y-%m-%d %H:%M} UTC" if pause.until else ""
+            raise RefusedError(
+                f"{contract.name}: {destination}: paused since {pause.since:%Y-%m-%d %H:%M} UTC"
+                f"{until} by {pause.by}: {pause.reason}; {contract.monitoring.restarted_by} may "
+                f"restart: activation resume {contract.name}",
+                clause="not_paused",
+            )
+
+
+def recheck(
+    contract: Contract,
+    plan: Plan,
+    destination: str,
+    runtime: Runtime,
+    *,
+    now: datetime,
+) -> dict[tuple[str, str], str]:
+    """Judge every planned record again; say who is held back, and why.
+
+    Returns:
+        (key, destination id) -> reasons, for planned records that are not eligible now or
+        resolve to another record. Records that leave a list are never held back.
+
+    Raises:
+        RefusedError: snapshot, logic or source are not what was gated.
+        WarehouseError, RetryableError: the warehouse does not answer; nothing is sent.
+    """
+    part = runtime.snapshots.part(contract.name, plan.id, destination)
+    verify_content(part, plan.part(destination).content)
+    manifest = runtime.read_manifest()
+    current = manifest.definition(model_names(contract))
+    if current != plan.definition:
+        raise RefusedError(
+            f"{contract.name}: not delivered: the models' logic changed since plan {plan.id} "
+            f"({plan.definition} -> {current}); run activation plan {contract.name}; owner: "
+            f"{contract.owners.source_model}",
+            clause="definition_unchanged",
+        )
+    with runtime.snapshots.workspace() as folder, runtime.warehouse(folder) as engine:
+        tables = relations(contract, manifest)
+        _check_source(contract, engine, tables, now)
+        return _held(contract, engine, tables, (destination, part), now)
+
+
+def _check_source(contract: Contract, engine: Engine, tables: Relations, now: datetime) -> None:
+    """Refuse when the source or a feed went stale, or into the future, since the plan."""
+    newest = exp.Max(this=exp.cast(column(contract.freshness.column), "timestamp"))
+    found = engine.rows(exp.select(named(newest, "newest")).from_(tables.source))
+    ages = {contract.freshness.column: (found[0]["newest"], contract.freshness.stale_after)}
+    feeds = measures.feeds_query(contract, tables)
+    known = {row["feed"]: row["as_of"] for row in engine.rows(feeds)} if feeds else {}
+    for feed, limit in contract.source.feeds.items():
+        ages[f"feed {feed}"] = (known.get(feed), limit)
+    for name, (value, limit) in ages.items():
+        at = measures.utc(value)
+        if at is None or at > now or now - at > limit:
+            seen = "has no event" if at is None else f"was last seen {at:%Y-%m-%d %H:%M} UTC"
+            raise RefusedError(
+                f"{contract.name}: not delivered: {name} {seen}, at most {written_duration(limit)} "
+                f"old; owner: {contract.owners.source_model}; refresh the source, then plan again",
+                clause="freshness",
+            )
+
+
+def _held(
+    contract: Contract,
+    engine: Engine,
+    tables: Relations,
+    planned: tuple[str, Path],
+    now: datetime,
+) -> dict[tuple[str, str], str]:
+    destination, part = planned
+    engine.files("part", [part])
+    engine.table("scope", _scope(contract, tables, destination))
+    engine.table(
+        "population",
+        population_query(contract, tables, now=now, scope=exp.to_table("scope")),
+    )
+    here = column(f"id:{destination}", "n")
+    moved = exp.NullSafeNEQ(this=here, expression=column("destination_id", "p"))
+    query = (
+        exp.select(
+            column("key", "p"),
+            column("destination_id", "p"),
+            column("disposition", "n"),
+            column("reasons", "n"),
+        )
+        .from_(exp.to_table("part").as_("p"))
+        .join(
+            exp.to_table("population").as_("n"),
+            on=column("key", "p").eq(column("key", "n")),
+            join_type="left",
+        )
+        .where(exp.NEQ(this=column("operation", "p"), expression=exp.Literal.string("remove")))
+        .where(
+            exp.or_(
+                exp.Is(this=column("key", "n"), expression=exp.null()),
+                exp.NEQ(this=column("disposition", "n"), expression=exp.Literal.string("eligible")),
+                moved,
+            )
+        )
+    )
+    return {
+        (row["key"], row["destination_id"]): _why(row["disposition"], row["reasons"])
+        for row in engine.rows(query)
+    }
+
+
+def _why(disposition: str | None, reasons: str | None) -> str:
+    if disposition is None:
+        return "gone"
+    if disposition == "eligible":
+        return "other_record"
+    return ",".join(filter(None, (reasons or "").split(SEPARATOR))) or disposition
+
+
+def _scope(contract: Contract, tables: Relations, destination: str) -> exp.Query:
+    """Select the planned keys, and every key that now resolves to one of the planned records."""
+    identity = tables.models[contract.matching.identity_for(destination)]
+    planned = exp.select(column("destination_id")).from_("part")
+    near = (
+        exp.select(named(text(column("key")), "key"))
+        .from_(identity)
+        .where(inside(text(column("destination_id")), planned))
+    )
+    return exp.select(column("key")).from_("part").union(near, distinct=True)
