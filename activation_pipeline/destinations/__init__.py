@@ -120,7 +120,15 @@ class DestinationClient(Protocol):
     """One vendor, reached with one set of credentials."""
 
     kind: str
-    identity: str  # host and account, so that an approval for a sandbox is not one for production
+
+    @property
+    def identity(self) -> str:
+        """Name host and account, so that an approval for a sandbox is not one for production.
+
+        Raises:
+            RetryableError: the account has to be asked for, and there is no answer now.
+            PermanentError: credentials.
+        """
 
     def batch_size(self, target: Target) -> int:
         """Say how many records one write request takes for this target."""
@@ -135,6 +143,15 @@ class DestinationClient(Protocol):
 
     def limits(self, target: Target) -> Mapping[str, int]:
         """Tell the longest text that each mapped text field takes, in characters."""
+
+    def as_read(self, target: Target, values: Mapping[str, Value]) -> Mapping[str, Value]:
+        """Say what ``read`` gives back once these values are there, so that equals compare equal.
+
+        A time, a number in a text field or a True in a text property has another form there.
+
+        Raises:
+            ValueError: a value that ``send`` would hold back.
+        """
 
     def send(self, target: Target, records: Sequence[OutgoingRecord]) -> BatchOutcome:
         """Write at most ``batch_size`` records and account for every one of them.

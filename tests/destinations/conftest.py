@@ -1,0 +1,113 @@
+"""A running sandbox with a few records, and one client per kind that leads to it."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import pytest
+
+from activation_pipeline.destinations import hubspot as hubspot_module
+from activation_pipeline.destinations import salesforce as salesforce_module
+from activation_pipeline.destinations._http import Clockwork, Patience
+from activation_pipeline.sandbox import Running, running_sandbox
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from pathlib import Path
+from destination_cases import SECRET, TOKEN, Box, Case, Waits, hubspot_case, salesforce_case
+
+ACCOUNTS = """\
+Id,Name,Billing_Customer_ID__c,Warehouse_Account_ID__c,Churn_Risk_Band__c
+001SB0000000001AAA,Acme,B-1,A-1,low
+001SB0000000002AAA,Birch,B-2,A-2,medium
+001SB0000000003AAA,Cedar,B-3,A-3,
+001SB0000000004AAA,Dune,B-4,A-4,high
+001SB0000000005AAA,Dune again,B-4,A-5,high
+"""
+CONTACTS = """\
+hs_object_id,email,warehouse_contact_id,product_user_id,follow_up_priority
+101,one@example.com,C-1,U-1,warm
+102,two@example.com,C-2,U-2,hot
+103,three@example.com,C-3,U-3,
+104,four@example.com,C-4,U-4,nurture
+105,five@example.com,C-5,U-5,nurture
+"""
+
+
+@pytest.fixture(scope="session")
+def running(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Running]:
+    records: Path = tmp_path_factory.mktemp("records")
+    (records / "salesforce_account.csv").write_text(ACCOUNTS, encoding="utf-8")
+    (records / "hubspot_contact.csv").write_text(CONTACTS, encoding="utf-8")
+    with running_sandbox(tmp_path_factory.mktemp("sandbox"), records=records) as sandbox:
+        yield sandbox
+
+
+@pytest.fixture
+def box(running: Running) -> Box:
+    found = Box(running.url)
+    found.reset()
+    return found
+
+
+@pytest.fixture
+def waits() -> Waits:
+    return Waits()
+
+
+@pytest.fixture
+def patience() -> Patience:
+    return Patience(tries=4, total_s=60, connect_s=2, read_s=2)
+
+
+@pytest.fixture
+def environment(box: Box) -> dict[str, str]:
+    return {
+        "SALESFORCE_BASE_URL": f"{box.url}/salesforce",
+        "SALESFORCE_CLIENT_ID": "sandbox-client",
+        "SALESFORCE_CLIENT_SECRET": SECRET,
+        "HUBSPOT_BASE_URL": f"{box.url}/hubspot",
+        "HUBSPOT_TOKEN": TOKEN,
+    }
+
+
+@pytest.fixture
+def salesforce(
+    environment: dict[str, str], patience: Patience, waits: Waits
+) -> Iterator[salesforce_module.Salesforce]:
+    client = salesforce_module.connect(
+        environment, patience=patience, clockwork=Clockwork(waits.sleep, waits.clock)
+    )
+    yield client
+    client.close()
+
+
+@pytest.fixture(params=["v3", "2026-09"])
+def hubspot(
+    request: pytest.FixtureRequest, environment: dict[str, str], patience: Patience, waits: Waits
+) -> Iterator[hubspot_module.HubSpot]:
+    client = hubspot_module.connect(
+        {**environment, "HUBSPOT_API_VERSION": request.param},
+        patience=patience,
+        clockwork=Clockwork(waits.sleep, waits.clock),
+    )
+    yield client
+    client.close()
+
+
+@pytest.fixture(params=["salesforce", "hubspot"])
+def case(
+    request: pytest.FixtureRequest,
+    environment: dict[str, str],
+    patience: Patience,
+    waits: Waits,
+    box: Box,
+) -> Iterator[Case]:
+    module, make = {
+        "salesforce": (salesforce_module, salesforce_case),
+        "hubspot": (hubspot_module, hubspot_case),
+    }[request.param]
+    clockwork = Clockwork(waits.sleep, waits.clock)
+    client = module.connect(environment, patience=patience, clockwork=clockwork)
+    yield make(client, box, waits)
+    client.close()
