@@ -154,7 +154,10 @@ class Faults:
         known = {*KINDS, *EDITS, *vendor.fault_answers}
         if fault.kind not in known:
             raise SetupError(f"faults: {fault.vendor} has no {fault.kind}; one of {sorted(known)}")
-        re.compile(fault.path_regex)
+        try:
+            re.compile(fault.path_regex)
+        except re.error as error:
+            raise SetupError(f"faults: path_regex {fault.path_regex}: {error}") from error
         self._store.run(
             "INSERT INTO fault (vendor, body, let_through, times_left) VALUES (?,?,?,?)",
             fault.vendor,

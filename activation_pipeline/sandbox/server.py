@@ -8,7 +8,7 @@ from __future__ import annotations
 import asyncio
 import socket
 import threading
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
@@ -72,7 +72,9 @@ def serve(
         OSError: the port is taken.
         SetupError: the set-up or the records cannot be used.
     """
-    _server(home, org, records=records, clock=clock, ready=ready).run(sockets=[_bind(port)])
+    with closing(_bind(port)) as listening:
+        server = _server(home, org, records=records, clock=clock, ready=ready)
+        server.run(sockets=[listening])
 
 
 @contextmanager
@@ -89,24 +91,23 @@ def running_sandbox(
     Raises:
         SetupError: the set-up or the records cannot be used, or it did not start in time.
     """
-    listening = _bind(port)
-    bound = int(listening.getsockname()[1])
     started = threading.Event()
-    server = _server(home, org, records=records, clock=clock, ready=lambda _port: started.set())
-    thread = threading.Thread(
-        target=lambda: asyncio.run(server.serve(sockets=[listening])),
-        name="activation-sandbox",
-        daemon=True,
-    )
-    thread.start()
-    try:
-        if not started.wait(_START_WITHIN_S):
-            raise SetupError(f"sandbox: not answering after {_START_WITHIN_S} s; see its home")
-        yield Running(f"http://127.0.0.1:{bound}", bound)
-    finally:
-        server.should_exit = True
-        thread.join(_STOP_WITHIN_S)
-        listening.close()
+    with closing(_bind(port)) as listening:
+        bound = int(listening.getsockname()[1])
+        server = _server(home, org, records=records, clock=clock, ready=lambda _: started.set())
+        thread = threading.Thread(
+            target=lambda: asyncio.run(server.serve(sockets=[listening])),
+            name="activation-sandbox",
+            daemon=True,
+        )
+        thread.start()
+        try:
+            if not started.wait(_START_WITHIN_S):
+                raise SetupError(f"sandbox: not answering after {_START_WITHIN_S} s; try again")
+            yield Running(f"http://127.0.0.1:{bound}", bound)
+        finally:
+            server.should_exit = True
+            thread.join(_STOP_WITHIN_S)
 
 
 class _Server(uvicorn.Server):

@@ -44,9 +44,7 @@ def only(sf: Any, record_id: str = ONE) -> Any:
     ],
 )
 def test_wrong_credentials_are_refused_in_the_oauth_envelope(place, form, error):
-    answer = requests.post(
-        f"{place.url}/salesforce/services/oauth2/token", data=form, timeout=20
-    )
+    answer = requests.post(f"{place.url}/salesforce/services/oauth2/token", data=form, timeout=20)
     assert answer.status_code == 400
     assert answer.json()["error"] == error
     assert set(answer.json()) == {"error", "error_description"}
