@@ -2,7 +2,13 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from sandbox_place import Place
+
 from urllib.parse import urlsplit, urlunsplit
 
 import pytest
@@ -19,6 +25,8 @@ from requests.adapters import HTTPAdapter
 from simple_salesforce import Salesforce
 from simple_salesforce.exceptions import SalesforceAuthenticationFailed, SalesforceMoreThanOneRecord
 
+from activation_pipeline.sandbox import load_org
+
 KEY = "Warehouse_Account_ID__c"
 
 
@@ -26,6 +34,7 @@ class Retarget(HTTPAdapter):
     """Sends what simple-salesforce addresses over https to the stand-in."""
 
     def __init__(self, mount: str) -> None:
+        """Send to a mount of the stand-in."""
         super().__init__()
         self._mount = urlsplit(mount)
 
@@ -41,30 +50,33 @@ class Retarget(HTTPAdapter):
 
 
 @pytest.fixture
-def session(place):
+def session(place: Place) -> Iterator[requests.Session]:
     with requests.Session() as found:
         found.mount("https://", Retarget(place.running.mount("salesforce")))
         yield found
 
 
-def log_in(session: requests.Session, secret: str = "sandbox-secret") -> Any:
+def log_in(session: requests.Session, wrong: str = "") -> Any:
     return Salesforce(
         consumer_key="sandbox-client",
-        consumer_secret=secret,
+        consumer_secret=wrong
+        or load_org(["salesforce"])["salesforce"].credentials["client_secret"],
         domain="sandbox.my",
         session=session,
         version="60.0",
     )
 
 
-def test_simple_salesforce_logs_in_reads_writes_and_pages(session):
+def test_simple_salesforce_logs_in_reads_writes_and_pages(session: requests.Session) -> None:
     org = log_in(session)
     assert org.Account.describe()["name"] == "Account"
     made = org.Account.create({"Name": "New", KEY: "N-1"})
     assert org.Account.get_by_custom_id(KEY, "N-1")["Id"] == made["id"]
     assert org.Account.upsert(f"{KEY}/W-1", {"Name": "Changed"}) == 200
     assert org.Account.update(made["id"], {"Name": "Newer"}) == 204
-    found = org.query_all(f"SELECT Id, Name FROM Account WHERE {KEY} IN ('W-1', 'N-1')")
+    found = org.query_all(
+        "SELECT Id, Name FROM Account WHERE Warehouse_Account_ID__c IN ('W-1', 'N-1')"
+    )
     assert sorted(r["Name"] for r in found["records"]) == ["Changed", "Newer"]
     records = [{"attributes": {"type": "Account"}, KEY: f"M-{n}", "Name": "m"} for n in range(200)]
     for batch in range(11):
@@ -80,7 +92,7 @@ def test_simple_salesforce_logs_in_reads_writes_and_pages(session):
     assert org.api_usage["api-usage"].used > 0
 
 
-def test_simple_salesforce_sees_the_refusals(session):
+def test_simple_salesforce_sees_the_refusals(session: requests.Session) -> None:
     with pytest.raises(SalesforceAuthenticationFailed):
         log_in(session, "wrong")
     with pytest.raises(SalesforceMoreThanOneRecord):
@@ -88,11 +100,12 @@ def test_simple_salesforce_sees_the_refusals(session):
 
 
 @pytest.fixture
-def client(place):
-    return HubSpot(access_token="sandbox-token", host=place.running.mount("hubspot"))
+def client(place: Place) -> HubSpot:
+    token = load_org(["hubspot"])["hubspot"].credentials["access_token"]
+    return HubSpot(access_token=token, host=place.running.mount("hubspot"))
 
 
-def test_the_hubspot_client_writes_and_reads_contacts(client):
+def test_the_hubspot_client_writes_and_reads_contacts(client: HubSpot) -> None:
     inputs = [
         {
             "id": key,
@@ -124,14 +137,14 @@ def test_the_hubspot_client_writes_and_reads_contacts(client):
     assert len(everybody) == 6
 
 
-def test_the_hubspot_client_sees_a_conflict(client):
+def test_the_hubspot_client_sees_a_conflict(client: HubSpot) -> None:
     asked = SimplePublicObjectInputForCreate(properties={"email": "one@example.com"})
     with pytest.raises(ApiException) as caught:
         client.crm.contacts.basic_api.create(asked)
     assert caught.value.status == 409
 
 
-def test_the_hubspot_client_keeps_lists_and_reads_properties(client):
+def test_the_hubspot_client_keeps_lists_and_reads_properties(client: HubSpot) -> None:
     lists = client.crm.lists
     made = lists.lists_api.create(
         ListCreateRequest(name="Mine", object_type_id="0-1", processing_type="MANUAL")
