@@ -9,6 +9,9 @@ if TYPE_CHECKING:
 
 import base64
 import re
+import signal
+import subprocess
+import sys
 import threading
 from datetime import UTC, datetime
 from pathlib import Path
@@ -211,3 +214,21 @@ def test_a_missing_set_up_names_its_file(tmp_path: Path) -> None:
 def test_a_port_that_is_taken_is_an_error_at_once(place: Place, tmp_path: Path) -> None:
     with pytest.raises(OSError, match="in use"):
         serve(tmp_path, port=place.running.port)
+
+
+@pytest.mark.parametrize("stop", [signal.SIGTERM, signal.SIGINT])
+def test_serving_ends_quietly_when_it_is_stopped(tmp_path: Path, stop: signal.Signals) -> None:
+    code = (
+        "import sys, pathlib; from activation_pipeline.sandbox import serve;"
+        "serve(pathlib.Path(sys.argv[1]), port=0, ready=lambda port: print(port, flush=True))"
+    )
+    command = [sys.executable, "-c", code, str(tmp_path)]
+    pipe = subprocess.PIPE
+    with subprocess.Popen(command, stdout=pipe, stderr=pipe, text=True) as served:
+        assert served.stdout is not None
+        port = int(served.stdout.readline())
+        health = requests.get(f"http://127.0.0.1:{port}/_sandbox/health", timeout=20)
+        assert health.json()["vendors"] == ["hubspot", "salesforce"]
+        served.send_signal(stop)
+        out, err = served.communicate(timeout=20)
+    assert (served.returncode, out, err) == (0, "", "")
