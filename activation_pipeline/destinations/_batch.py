@@ -8,15 +8,18 @@ other records when one of them, or the connection, is bad.
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Literal
+from typing import TYPE_CHECKING, Literal, NamedTuple
 
 from activation_pipeline.destinations import BatchOutcome, OutgoingRecord, RecordFault, Value
 from activation_pipeline.destinations._http import UnansweredError
 from activation_pipeline.destinations._masking import fault_message
-from activation_pipeline.destinations._values import Encoder, NotExactError, check_text
+from activation_pipeline.destinations._values import NotExactError, check_text
 from activation_pipeline.errors import PermanentError, RetryableError
+
+if TYPE_CHECKING:
+    from activation_pipeline.destinations._codecs import Encoder
 
 # After so many single records were refused alike, and none accepted, the request itself is
 # what is wrong, and asking once per record would only spend the quota.
@@ -25,8 +28,7 @@ _ALIKE = 8
 State = Literal["rejected", "unknown"]
 
 
-@dataclass(frozen=True, slots=True)
-class Ready:
+class Ready(NamedTuple):
     """A record whose values are as they go over the wire."""
 
     record: OutgoingRecord
@@ -60,65 +62,69 @@ def all_unknown(part: Sequence[Ready], code: str, message: str) -> BatchOutcome:
 def hold_back(
     records: Sequence[OutgoingRecord],
     encoders: Mapping[str, tuple[str, Encoder]],
-    identify: Callable[[OutgoingRecord], str],
+    addresses: Sequence[str],
 ) -> tuple[list[Ready], list[RecordFault]]:
     """Part the records that can be sent exactly from those that cannot.
 
     Args:
         records: one batch.
         encoders: by the contract's field name: the vendor's spelling, and its encoder.
-        identify: what the request addresses the record by; one that is empty, not text, or
-            used twice in the batch is held back (the vendors refuse both, or pick one).
+        addresses: for each record, what the request addresses it by; one that is empty, not
+            text, or used twice in the batch is held back (the vendors refuse both, or pick one).
     """
     ready: list[Ready] = []
     faults: list[RecordFault] = []
-    addresses = [identify(record) for record in records]
-    repeated = {name for name, count in Counter(addresses).items() if count > 1}
+    repeated: set[str] = set()
+    if len(set(addresses)) < len(addresses):
+        repeated = {name for name, count in Counter(addresses).items() if count > 1}
     for record, address in zip(records, addresses, strict=True):
-        found = _wire_or_fault(record, encoders)
-        if address in repeated:
-            found = fault(
-                record,
-                "rejected",
-                "duplicate_in_batch",
-                "another record of this batch has the same address",
-            )
-        elif not _is_address(address):
-            found = fault(
-                record,
-                "rejected",
-                "no_address",
-                "the record has no usable id or key in the destination",
-            )
-        if isinstance(found, RecordFault):
-            faults.append(found)
-        else:
-            ready.append(Ready(record, found))
+        # This runs once per value of a sync: the usual record takes no further call than its
+        # encoders', and a KeyError says that a field has none.
+        try:
+            usual = address and address.isascii() and address.isprintable() and " " not in address
+            if not usual or address in repeated:
+                _check_address(address, repeated)
+            wire: dict[str, Value] = {}
+            for name, value in record.values.items():
+                spelling, encode = encoders[name]
+                wire[spelling] = encode(value)
+            ready.append(Ready(record, wire))
+        except (_AddressError, KeyError, NotExactError) as error:
+            faults.append(_held(record, encoders, error))
     return ready, faults
 
 
-def _is_address(address: str) -> bool:
+class _AddressError(ValueError):
+    def __init__(self, code: str, message: str) -> None:
+        self.code = code
+        super().__init__(message)
+
+
+def _check_address(address: str, repeated: Collection[str]) -> None:
+    if address in repeated:
+        message = "another record of this batch has the same address"
+        raise _AddressError("duplicate_in_batch", message)
     try:
         check_text(address)
     except NotExactError:
-        return False
-    return True
+        message = "the record has no usable id or key in the destination"
+        raise _AddressError("no_address", message) from None
 
 
-def _wire_or_fault(
-    record: OutgoingRecord, encoders: Mapping[str, tuple[str, Encoder]]
-) -> dict[str, Value] | RecordFault:
-    wire: dict[str, Value] = {}
+def _held(
+    record: OutgoingRecord, encoders: Mapping[str, tuple[str, Encoder]], error: Exception
+) -> RecordFault:
+    if isinstance(error, _AddressError):
+        return fault(record, "rejected", error.code, str(error))
     for name, value in record.values.items():
-        spelling, encode = encoders.get(name, (name, None))
-        if encode is None:
+        if name not in encoders:
             message = "the destination has no such field, or none that we can write"
             return fault(record, "rejected", "no_such_field", message, name)
         try:
-            wire[spelling] = encode(value)
-        except NotExactError as error:
-            return fault(record, "rejected", "not_exact", f"the value {error}", name)
-    return wire
+            encoders[name][1](value)
+        except NotExactError as inexact:
+            return fault(record, "rejected", "not_exact", f"the value {inexact}", name)
+    raise error
 
 
 @dataclass(slots=True)

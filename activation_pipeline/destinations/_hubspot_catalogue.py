@@ -13,14 +13,8 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from activation_pipeline.destinations import MappingFault, Value
-from activation_pipeline.destinations._values import (
-    Encoder,
-    FieldRule,
-    Kind,
-    NotExactError,
-    decoder,
-    encoder,
-)
+from activation_pipeline.destinations._codecs import Encoder, FieldRule, Kind, decoder, encoder
+from activation_pipeline.destinations._values import NotExactError
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
@@ -57,17 +51,20 @@ class Property:
     def encode(self) -> Encoder:
         """Make the encoder of its values.
 
-        A value that begins with ``;`` would be added to a multiple choice instead of replacing
-        it, and an e-mail address is stored in lower case.
+        Refused beside the usual: a value that begins with ``;`` (it would be added to a multiple
+        choice instead of replacing it) and capitals in an e-mail address (they are lowered).
         """
         encoded = encoder(self.rule or FieldRule("text", as_text=True))
-        if not self.takes_several:
+        if not self.takes_several and self.name != _EMAIL:
             return encoded
 
         def encode(value: Value) -> Value:
             wire = encoded(value)
             if isinstance(wire, str) and wire.startswith(";"):
                 message = "begins with ;, which adds to a multiple choice instead of replacing it"
+                raise NotExactError(message)
+            if isinstance(wire, str) and self.name == _EMAIL and wire != wire.lower():
+                message = "has capitals, which are lost in an address; lower them in the model"
                 raise NotExactError(message)
             return wire
 

@@ -29,15 +29,18 @@ BATCH_SIZE = 100
 _ACTIONS = {"upsert": "upsert", "update_only": "update", "create_only": "create"}
 _REFUSED, _NOT_FOUND = 400, 404
 _TRACE = "objectWriteTraceId"
+_TRACES = tuple(str(at) for at in range(BATCH_SIZE))
 # HubSpot failed inside, or had no time: it does not say that the record was refused.
 _UNSURE_CODES = frozenset(
     {"RATE_LIMIT", "RATE_LIMITS", "INTERNAL_ERROR", "SERVICE_UNAVAILABLE", "UNKNOWN", "NO_CODE"}
 )
 
 
-def identify(target: Target, record: OutgoingRecord) -> str:
-    """Say by what the request addresses a record; HubSpot compares without case."""
-    return (record.destination_key if target.key else record.destination_id).lower()
+def addresses_of(target: Target, records: Iterable[OutgoingRecord]) -> list[str]:
+    """Say by what the request addresses each record; HubSpot compares without case."""
+    if target.key:
+        return [record.destination_key.lower() for record in records]
+    return [record.destination_id for record in records]
 
 
 def action_of(target: Target) -> str:
@@ -47,21 +50,23 @@ def action_of(target: Target) -> str:
 
 def body_for(target: Target, part: Sequence[Ready]) -> bytes:
     """Compose the request that writes these records; the trace id is the place in it."""
-    return orjson.dumps({"inputs": [_input(target, one, at) for at, one in enumerate(part)]})
+    return orjson.dumps(
+        {"inputs": [_input(target, one, at) for at, one in zip(_TRACES, part, strict=False)]}
+    )
 
 
-def _input(target: Target, item: Ready, at: int) -> dict[str, Any]:
+def _input(target: Target, item: Ready, trace: str) -> dict[str, Any]:
     record = item.record
     if target.behavior == "create_only":
         keyed = {target.key: record.destination_key} if target.key else {}
-        return {"properties": {**keyed, **item.wire}, _TRACE: str(at)}
+        return {"properties": {**keyed, **item.wire}, _TRACE: trace}
     if target.key is None:
-        return {"id": record.destination_id, "properties": item.wire, _TRACE: str(at)}
+        return {"id": record.destination_id, "properties": item.wire, _TRACE: trace}
     return {
         "id": record.destination_key,
         "idProperty": target.key,
         "properties": item.wire,
-        _TRACE: str(at),
+        _TRACE: trace,
     }
 
 
@@ -79,17 +84,21 @@ def outcome_of(
         body = answer.json()
     except NotJsonError as error:
         return all_unknown(part, "no_results", f"hubspot answered {error}")
-    if not isinstance(body, dict) or not isinstance(body.get("results"), list):
+    errors = (body.get("errors") or []) if isinstance(body, dict) else None
+    if not isinstance(errors, list) or not isinstance(body.get("results"), list):
         return all_unknown(part, "no_results", "hubspot answered without a list of results")
+    creates = target.behavior == "create_only"
+    if not errors and _is_one_to_one(body["results"], len(part)):
+        new = (one for one in body["results"] if creates or one.get("new") is True)
+        return BatchOutcome(created=tuple(part[int(one[_TRACE])].record.key for one in new))
     places = _Places(part, target)
     accepted = {at: one for one in body["results"] for at in places.of_result(one)}
-    refused = {at: one for one in body.get("errors") or () for at in places.of_error(one)}
+    refused = {at: one for one in errors for at in places.of_error(one)}
     faults = tuple(
         found
         for at, item in enumerate(part)
         if (found := _fault_of(item, is_accepted=at in accepted, error=refused.get(at))) is not None
     )
-    creates = target.behavior == "create_only"
     created = tuple(
         part[at].record.key
         for at, one in sorted(accepted.items())
@@ -98,13 +107,22 @@ def outcome_of(
     return BatchOutcome(faults, created)
 
 
+def _is_one_to_one(results: Sequence[Any], count: int) -> bool:
+    """Tell whether each trace id came back exactly once: the usual answer, and quickly read."""
+    if len(results) != count:
+        return False
+    traces = {str(one.get(_TRACE)) for one in results if isinstance(one, dict)}
+    return traces == set(_TRACES[:count])
+
+
 class _Places:
     """Finds which inputs an entry of the answer is about."""
 
     def __init__(self, part: Sequence[Ready], target: Target) -> None:
         self._key = target.key
-        self._by_trace = {str(at): at for at in range(len(part))}
-        self._by_address = {identify(target, one.record): at for at, one in enumerate(part)}
+        addresses = addresses_of(target, [one.record for one in part])
+        self._by_trace = {_TRACES[at]: at for at in range(len(part))}
+        self._by_address = {address: at for at, address in enumerate(addresses)}
         self._by_id = {
             one.record.destination_id: at
             for at, one in enumerate(part)

@@ -10,14 +10,8 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from activation_pipeline.destinations import MappingFault
-from activation_pipeline.destinations._values import (
-    Encoder,
-    FieldRule,
-    Kind,
-    NotExactError,
-    decoder,
-    encoder,
-)
+from activation_pipeline.destinations._codecs import Encoder, FieldRule, Kind, decoder, encoder
+from activation_pipeline.destinations._values import NotExactError
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping

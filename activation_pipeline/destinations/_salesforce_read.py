@@ -18,13 +18,14 @@ from activation_pipeline.destinations import Address, LiveRecord
 from activation_pipeline.destinations._http import NotJsonError
 from activation_pipeline.destinations._salesforce_session import SalesforceSession, first_error
 from activation_pipeline.destinations._salesforce_write import is_record_id, long_id
-from activation_pipeline.destinations._values import Encoder, read_moment
+from activation_pipeline.destinations._values import read_moment
 from activation_pipeline.errors import PermanentError, RetryableError
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Sequence
     from datetime import datetime
 
+    from activation_pipeline.destinations._codecs import Encoder
     from activation_pipeline.destinations._salesforce_catalogue import SObject
 
 _IDS_PER_QUERY = 200

@@ -39,11 +39,15 @@ _REFUSED, _NOT_FOUND = 400, 404
 _ID_LENGTHS = (15, 18)
 
 
-def identify(target: Target, record: OutgoingRecord, *, key_keeps_case: bool) -> str:
-    """Say by what the request addresses a record: its id, or its key as the vendor compares it."""
+def addresses_of(
+    target: Target, records: Sequence[OutgoingRecord], *, key_keeps_case: bool
+) -> list[str]:
+    """Say by what the request addresses each record: its id, or its key as the vendor compares."""
     if target.behavior == "update_only":
-        return long_id(record.destination_id)
-    return record.destination_key if key_keeps_case else record.destination_key.lower()
+        return [long_id(record.destination_id) for record in records]
+    if key_keeps_case:
+        return [record.destination_key for record in records]
+    return [record.destination_key.lower() for record in records]
 
 
 def request_for(

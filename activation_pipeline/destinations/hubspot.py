@@ -146,7 +146,7 @@ class HubSpot:
         if target.list is not None:
             return self._send_members(target.list, records)
         encoders = encoders_of(self._catalogue(target), target.fields)
-        ready, held = hold_back(records, encoders, lambda one: batches.identify(target, one))
+        ready, held = hold_back(records, encoders, batches.addresses_of(target, records))
 
         def post(part: Sequence[Ready]) -> BatchOutcome | WholeRefusal:
             path = f"{self._paths.objects(target.object)}/batch/{batches.action_of(target)}"
@@ -186,7 +186,7 @@ class HubSpot:
 
     def _send_members(self, name: str, records: Sequence[OutgoingRecord]) -> BatchOutcome:
         static_list = self._list(name)
-        ready, held = hold_back(records, {}, lambda record: record.destination_id)
+        ready, held = hold_back(records, {}, [record.destination_id for record in records])
         list_id = static_list.list_id() if ready else ""
         parts = [
             [item for item in ready if lists.direction_of(item) == direction]

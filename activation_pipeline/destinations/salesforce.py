@@ -46,7 +46,7 @@ from activation_pipeline.destinations._salesforce_session import SalesforceSessi
 from activation_pipeline.destinations._salesforce_write import (
     BATCH_SIZE,
     RETRY_CODES,
-    identify,
+    addresses_of,
     outcome_of,
     request_for,
 )
@@ -135,11 +135,8 @@ class Salesforce:
             message = f"salesforce: {target.object} has no key field {target.key}; check the key"
             raise PermanentError(message)
         keeps_case = key is not None and key.case_sensitive
-        ready, held = hold_back(
-            records,
-            sobject.encoders(target.fields),
-            lambda record: identify(target, record, key_keeps_case=keeps_case),
-        )
+        addresses = addresses_of(target, records, key_keeps_case=keeps_case)
+        ready, held = hold_back(records, sobject.encoders(target.fields), addresses)
         outcome = self._send_ready(target, sobject, ready)
         return in_order(outcome, held, records)
 

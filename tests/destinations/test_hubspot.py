@@ -57,6 +57,14 @@ def test_a_multiple_choice_is_replaced_and_never_added_to(hubspot: module.HubSpo
     assert (found.code, found.field) == ("not_exact", "product_features")
 
 
+def test_an_address_with_capitals_is_held_back(hubspot: module.HubSpot) -> None:
+    """HubSpot lowers them, so what is read back would never be what was sent."""
+    mail = dataclasses.replace(FOLLOW_UP, fields={"email": mapped("email")})
+    outcome = hubspot.send(mail, [change(1, {"email": "One@Example.com"})])
+    assert [one.code for one in outcome.faults] == ["not_exact"]
+    assert hubspot.send(mail, [change(1, {"email": "uno@example.com"})]).faults == ()
+
+
 @pytest.mark.parametrize(
     ("policy", "expected"), [("TEN_SECONDLY_ROLLING", 10.0), ("SECONDLY", 1.0)]
 )
