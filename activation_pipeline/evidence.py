@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
+    from collections.abc import Callable, Collection, Mapping
     from datetime import datetime
 
     from activation_pipeline.contract import Contract
@@ -66,10 +66,18 @@ class Measures:
         """Count candidates by reason; one candidate may have several."""
         return self._counted(lambda group: tuple(group.reasons))
 
-    def suppressed(self) -> dict[str, int]:
-        """Count suppressed candidates by rule; one candidate may be under several rules."""
+    def suppressed(self, rules: Collection[str]) -> dict[str, int]:
+        """Count suppressed candidates by rule; one candidate may be under several rules.
+
+        Args:
+            rules: the names of the suppression rules, without a destination's name behind them.
+        """
         return self._counted(
-            lambda group: tuple(group.reasons) if group.disposition == "suppressed" else ()
+            lambda group: tuple(
+                reason
+                for reason in group.reasons
+                if group.disposition == "suppressed" and reason.partition(":")[0] in rules
+            )
         )
 
     def with_reason(self, *prefixes: str) -> int:

@@ -306,9 +306,10 @@ def suppression_count(evidence: Evidence, *, at_most: Ratio) -> Verdict:
     """Each rule holds back about as many candidates as in the last plan that went out."""
     if evidence.previous is None:
         return Verdict(passed=False, message="no baseline: no plan went out yet", limit=at_most)
-    now, before = evidence.measures.suppressed(), evidence.previous.suppressed
+    models = evidence.contract.suppression.models
+    now, before = evidence.measures.suppressed(models), evidence.previous.suppressed
     shares: dict[str, float] = {}
-    for model in evidence.contract.suppression.models:
+    for model in models:
         was, count = before.get(model, 0), now.get(model, 0)
         shares[model] = abs(count - was) / was if was else float(count > 0)
     faults = [

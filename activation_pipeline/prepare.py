@@ -28,7 +28,7 @@ from activation_pipeline.plan import (
     withheld_query,
 )
 from activation_pipeline.sources import model_names, relations
-from activation_pipeline.population import named, population_query
+from activation_pipeline.population import ROLE_BASED, named, population_query
 from activation_pipeline.runtime import target
 from activation_pipeline.settle import open_delivered, settle
 from activation_pipeline.snapshots import content_hash
@@ -91,7 +91,7 @@ def prepare(contract: Contract, runtime: Runtime, *, now: datetime) -> Evaluatio
         measures={
             "candidates": found.candidates,
             "dispositions": found.dispositions(),
-            "suppressed": found.suppressed(),
+            "suppressed": found.suppressed({*contract.suppression.models, ROLE_BASED}),
             "reasons": found.reasons(),
             "lists": {name: asdict(state) for name, state in found.lists.items()},
             "newest": found.newest.isoformat() if found.newest else None,

@@ -236,9 +236,8 @@ class Deliveries:
             .order_by(i.c.id)
         )
         with self._engine.begin() as connection:
-            return tuple(
-                (int(a), int(b), bool(c)) for a, b, c in connection.execute(query).tuples()
-            )
+            rows = connection.execute(query).all()
+        return tuple((int(row[0]), int(row[1]), bool(row[2])) for row in rows)
 
     def position(self, contract: str, destination: str) -> tuple[int, int | None]:
         """Tell how many attempts are folded, and how many records we hold there (None: never)."""
