@@ -6,7 +6,7 @@ limit is reached is the vendor's to say.
 
 from __future__ import annotations
 
-from collections import deque
+from bisect import bisect_right
 from datetime import timedelta
 from typing import TYPE_CHECKING
 
@@ -25,7 +25,7 @@ class Meter:
         """Count for one vendor."""
         self._store = store
         self._vendor = vendor
-        self._recent: deque[datetime] = deque()
+        self._recent: list[datetime] = []
 
     def count(self, now: datetime) -> None:
         """Add one request."""
@@ -39,9 +39,8 @@ class Meter:
 
     def within(self, window: timedelta, now: datetime) -> int:
         """Return the requests of the last ten seconds or less."""
-        while self._recent and self._recent[0] <= now - timedelta(seconds=10):
-            self._recent.popleft()
-        return sum(1 for at in self._recent if at > now - window)
+        del self._recent[: bisect_right(self._recent, now - timedelta(seconds=10))]
+        return len(self._recent) - bisect_right(self._recent, now - window)
 
     def rolling_day(self, now: datetime) -> int:
         """Return the requests of the last 24 hours, to the hour."""

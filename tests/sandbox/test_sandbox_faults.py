@@ -137,3 +137,50 @@ def test_an_admin_changes_the_set_up_until_a_reset(place: Place, hs: Caller, sf:
     assert answer.json()[0]["errorCode"] == "INVALID_OR_NULL_FOR_RESTRICTED_PICKLIST"
     place.own("POST", "reset")
     assert hs("POST", UPSERT, json={"inputs": [HOT]}).status_code == 200
+
+
+HOSTILE: list[bytes] = [
+    b"",
+    b"null",
+    b"[]",
+    b"{}",
+    b'"x"',
+    b"[" * 5000,
+    b"\xff\xfe",
+    b'{"inputs": [null]}',
+    b'{"inputs": [{"id": 1}], "properties": [{}], "propertiesWithHistory": 5}',
+    b'{"inputs": [{"id": "x", "idProperty": {}, "properties": []}]}',
+    b'{"inputs": [{"id": "\\ud800", "idProperty": "email", "properties": {}}]}',
+    b'{"records": [null], "ids": 5, "fields": {}}',
+    b'{"records": [{"attributes": [], "Id": {}}]}',
+    b'{"records": [{"attributes": {"type": 1}}], "allOrNone": null}',
+    b'{"recordIdsToAdd": {}, "recordIdsToRemove": [1]}',
+    b'{"Name": 1e400, "OwnerId": []}',
+    b'{"properties": {"email": ["a"]}, "name": {}}',
+]
+
+
+@pytest.mark.parametrize("body", HOSTILE)
+def test_no_body_makes_a_stand_in_fall_over(hs: Caller, sf: Caller, body: bytes) -> None:
+    contacts = "/crm/v3/objects/contacts"
+    for method, path in [
+        *(("POST", f"{contacts}/batch/{verb}") for verb in ("read", "create", "update", "upsert")),
+        ("POST", contacts),
+        ("PATCH", f"{contacts}/501"),
+        ("POST", "/crm/v3/lists"),
+        ("PUT", "/crm/v3/lists/1001/memberships/add"),
+        ("PUT", "/crm/v3/lists/1001/memberships/add-and-remove"),
+    ]:
+        assert hs(method, path, data=body).status_code < 500
+    for method, path in [
+        ("POST", "/sobjects/Account"),
+        ("PATCH", f"/sobjects/Account/{ONE}"),
+        ("PATCH", "/sobjects/Account/Warehouse_Account_ID__c/W-1"),
+        ("PATCH", "/composite/sobjects/Account/Warehouse_Account_ID__c"),
+        ("PATCH", "/composite/sobjects"),
+        ("POST", "/composite/sobjects"),
+        ("POST", "/composite/sobjects/Account"),
+    ]:
+        assert sf(method, path, data=body).status_code < 500
+    query = "SELECT Id FROM Account WHERE " + "(" * 3000
+    assert sf("GET", "/query", params={"q": query}).status_code == 400

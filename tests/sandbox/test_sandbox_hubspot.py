@@ -59,6 +59,9 @@ BAD_VALUES = [
     ({"follow_up_summary": "x"}, "READ_ONLY_VALUE"),
     ({"product_seats": "many"}, "INVALID_LONG"),
     ({"product_seats": "NaN"}, "INVALID_LONG"),
+    ({"product_seats": "1_000"}, "INVALID_LONG"),
+    ({"follow_up_reason": "x" * 65_537}, "PROPERTY_VALUE_TOO_LONG"),
+    ({"follow_up_refreshed_at": "999999999999999"}, "INVALID_DATE"),
     ({"contract_renewal_date": "2026-11-20T10:00:00Z"}, "INVALID_DATE"),
     ({"follow_up_refreshed_at": "yesterday"}, "INVALID_DATE"),
     ({"warehouse_contact_id": "cnt_2"}, "CONFLICTING_UNIQUE_VALUE"),
@@ -264,3 +267,23 @@ def test_the_catalogue_says_what_a_property_takes(hs: Caller) -> None:
     assert found["hs_object_id"]["modificationMetadata"]["readOnlyValue"]
     missing = hs("GET", "/crm/v3/properties/contacts/nope")
     assert (missing.status_code, missing.json()["category"]) == (404, "OBJECT_NOT_FOUND")
+
+
+def test_a_batch_creates_contacts(hs: Caller) -> None:
+    inputs = [{"properties": {"email": f"{n}@x.test"}} for n in range(3)]
+    answer = hs("POST", "/crm/v3/objects/contacts/batch/create", json={"inputs": inputs})
+    assert (answer.status_code, len(answer.json()["results"])) == (201, 3)
+    again = hs("POST", "/crm/v3/objects/contacts/batch/create", json={"inputs": inputs})
+    assert (again.status_code, again.json()["category"]) == (409, "CONFLICT")
+
+
+HARD_TEXT = ["=cmd()", "\u202eabc", "a\x00b", "  edges ", "\U0001f600", "9007199254740993", "'\"\\"]
+
+
+@pytest.mark.parametrize("text", HARD_TEXT)
+def test_hard_text_arrives_unchanged(hs: Caller, sf: Caller, text: str) -> None:
+    upsert(hs, entry("cnt_1", follow_up_reason=text))
+    assert only(hs, "501", "follow_up_reason")["follow_up_reason"] == text
+    path = "/sobjects/Account/001000000000001AAA"
+    sf("PATCH", path, json={"Risk_Reason_Code__c": text})
+    assert sf("GET", path).json()["Risk_Reason_Code__c"] == text

@@ -10,11 +10,16 @@ if TYPE_CHECKING:
 from datetime import timedelta
 
 import pytest
+import requests
+
+from activation_pipeline.sandbox.catalogue import FieldSpec
+from activation_pipeline.sandbox.vendors.salesforce.values import checked
+from activation_pipeline.sandbox.wire import Refusal
 
 KEY = "Warehouse_Account_ID__c"
 COLLECTION = f"/composite/sobjects/Account/{KEY}"
 ONE = "001000000000001AAA"
-INTEGRATION, PERSON = "005SB0000000001AAA", "005SB0000000002AAA"
+INTEGRATION, PERSON = "005SB0000000001YAA", "005SB0000000002YAA"
 
 
 def account(key: str, **values: Any) -> dict[str, Any]:
@@ -143,3 +148,35 @@ def test_a_long_answer_comes_in_pages_and_a_lost_cursor_says_so(sf: Caller) -> N
     assert query(sf, "SELECT COUNT() FROM Account").json()["totalSize"] == 405
     lost = sf("GET", "/query/01gSB0000000099AAA-200")
     assert (lost.status_code, lost.json()[0]["errorCode"]) == (400, "INVALID_QUERY_LOCATOR")
+
+
+def test_the_organisation_lists_its_versions_resources_and_objects(
+    place: Place, sf: Caller
+) -> None:
+    versions = requests.get(f"{place.url}/salesforce/services/data", timeout=20).json()
+    assert "60.0" in {version["version"] for version in versions}
+    assert sf("GET", "").json()["query"] == "/services/data/v60.0/query"
+    assert [found["name"] for found in sf("GET", "/sobjects").json()["sobjects"]] == ["Account"]
+
+
+@pytest.mark.parametrize(
+    ("type_", "value", "kept"),
+    [
+        ("date", "2026-11-20", "2026-11-20"),
+        ("date", "20.11.2026", None),
+        ("boolean", True, True),
+        ("boolean", "true", None),
+        ("reference", "005SB0000000001", "005SB0000000001YAA"),
+        ("reference", 5, None),
+        ("datetime", "2026-11-20T10:00:00.1234+02:00", "2026-11-20T08:00:00.123+0000"),
+        ("datetime", "2026-11-20T10:00Z", "2026-11-20T10:00:00.000+0000"),
+        ("double", 2.005, 2.0),
+    ],
+)
+def test_each_type_keeps_its_values_or_refuses(type_: str, value: Any, kept: Any) -> None:
+    field = FieldSpec(name="F__c", label="F", type=type_)
+    if kept is None:
+        with pytest.raises(Refusal, match="Cannot deserialize"):
+            checked(field, value)
+    else:
+        assert checked(field, value) == kept

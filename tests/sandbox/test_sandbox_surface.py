@@ -167,7 +167,7 @@ def test_the_page_finds_a_record_and_shows_who_wrote_each_value(place: Place, sf
     assert "Company one" in index
     assert "Company two" not in index
     page = f"{place.url}/records/salesforce/Account/{ONE}"
-    form = {"field": "Churn_Risk_Band__c", "value": "low", "by": "005SB0000000003AAA"}
+    form = {"field": "Churn_Risk_Band__c", "value": "low", "by": "005SB0000000003YAA"}
     shown = requests.post(page, data=form, timeout=20)
     assert shown.status_code == 200
     assert hostile not in shown.text

@@ -43,10 +43,10 @@ def read(call: Call, world: World) -> Answer:
     """POST ids, get the contacts; one error entry names all that are missing."""
     place = desk(call, world, call.params["object"])
     body = read_json(call)
-    history = body.get("propertiesWithHistory") or [] if isinstance(body, dict) else []
+    history = _names(body, "propertiesWithHistory")
     inputs = _inputs(body, _MOST_WITH_HISTORY if history else _MOST)
     field = place.unique_field(str(body.get("idProperty") or ""))
-    names = [n for n in body.get("properties") or [] if place.spec.field(n)]
+    names = [name for name in _names(body, "properties") if place.spec.field(name)]
     results, missing = [], []
     for key in dict.fromkeys(_id(entry) for entry in inputs):
         record = place.find(field, key)
@@ -121,6 +121,13 @@ def _inputs(body: Any, most: int) -> list[Input]:
             f"The number of inputs must be from 1 to {most}; it was {len(inputs)}",
         )
     return inputs
+
+
+def _names(body: Any, key: str) -> list[str]:
+    names = body.get(key) or [] if isinstance(body, dict) else []
+    if not isinstance(names, list) or not all(isinstance(name, str) for name in names):
+        raise invalid_json(f"{key} must be an array of strings")
+    return names
 
 
 def _id(entry: Input) -> str:

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import re
 from datetime import UTC, datetime, timedelta
-from decimal import Decimal, InvalidOperation
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
@@ -18,6 +17,7 @@ if TYPE_CHECKING:
 
 _LONGEST = 65_536
 _EMAIL = re.compile(r"[^@\s,;<>()\[\]\"\\]+@[^@\s.]+(?:\.[^@\s.]+)+")
+_NUMBER = re.compile(r"[+-]?(?:[0-9]+\.?[0-9]*|\.[0-9]+)(?:[eE][+-]?[0-9]{1,3})?")
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _MOMENT = re.compile(r"\d{4}-\d\d-\d\d(?:T\d\d:\d\d(?::\d\d(?:\.\d{1,9})?)?(?:Z|[+-]\d\d:?\d\d)?)?")
 
@@ -80,11 +80,7 @@ def _option(field: FieldSpec, text: str) -> str:
 
 
 def _number(field: FieldSpec, text: str) -> str:
-    try:
-        number = Decimal(text)
-    except InvalidOperation:
-        number = Decimal("NaN")
-    if not number.is_finite():
+    if _NUMBER.fullmatch(text.strip()) is None:
         raise InvalidValueError("INVALID_LONG", f"{text} was not a valid number: {field.name}")
     return text.strip()
 

@@ -98,7 +98,10 @@ def read(call: Call, world: World) -> Answer:
         fields = call.query.get("fields", "")
     else:
         body = read_body(call)
-        ids, fields = body.get("ids", []), ",".join(map(str, body.get("fields", [])))
+        named, wanted = body.get("ids"), body.get("fields")
+        if not isinstance(named, list) or not isinstance(wanted, list):
+            raise Refusal(400, PARSER_ERROR, "ids and fields must be arrays")
+        ids, fields = named, ",".join(map(str, wanted))
     if not fields:
         raise Refusal(400, "INVALID_FIELD", "fields is required")
     if len(ids) > _MOST_READ:

@@ -24,6 +24,7 @@ _TOKEN = re.compile(
     r"|(?P<name>[A-Za-z_][A-Za-z0-9_.]*)"
     r"|(?P<sign><=|>=|!=|<>|[=<>(),]))"
 )
+_DEEPEST = 100
 _ESCAPES = {"n": "\n", "r": "\r", "t": "\t", "b": "\b", "f": "\f"}
 
 
@@ -100,6 +101,8 @@ class _Parser:
                 raise malformed(f"unexpected token: '{text[position:].split()[0]}'")
             self._tokens.append((match.lastgroup or "", match[match.lastgroup or 0]))
             position = match.end()
+        if sum(token.upper() in ("(", "NOT") for _, token in self._tokens) > _DEEPEST:
+            raise malformed("the condition is nested too deeply")
         self._at = 0
 
     def query(self) -> Query:
