@@ -218,8 +218,14 @@ class HubSpot:
         return catalogue
 
     def _portal(self) -> str:
-        body = self._transport.call("GET", "/account-info/v3/details").parsed()
-        return str(body.get("portalId", "")) if isinstance(body, dict) else ""
+        answer = self._transport.call("GET", "/account-info/v3/details")
+        if answer.status in {_REFUSED, _NOT_FOUND}:
+            return ""
+        body = answer.parsed()
+        if not isinstance(body, dict) or "portalId" not in body:
+            message = "hubspot: the account had no trustworthy answer; try again"
+            raise RetryableError(message)
+        return str(body["portalId"])
 
 
 def connect(

@@ -8,10 +8,11 @@ import pytest
 from destination_cases import Waits, mapped, target
 from scripted_vendor import Reply, scripted
 
-from activation_pipeline.destinations import OutgoingRecord
+from activation_pipeline.destinations import Address, OutgoingRecord
 from activation_pipeline.destinations import hubspot as module
-from activation_pipeline.destinations._http import Clockwork
-from activation_pipeline.errors import PermanentError
+from activation_pipeline.destinations._http import BearerAuth, Clockwork, Transport
+from activation_pipeline.destinations._hubspot_session import Paths, judge
+from activation_pipeline.errors import PermanentError, RetryableError
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -58,9 +59,15 @@ def answering(write: Callable[[str, str, Any], Reply]) -> Callable[[str, str, An
     return answer
 
 
-def client_of(url: str, waits: Waits) -> module.HubSpot:
-    settings = {"HUBSPOT_BASE_URL": url, "HUBSPOT_TOKEN": "pat-secret"}
-    return module.connect(settings, clockwork=Clockwork(waits.sleep, waits.clock))
+def client_of(url: str, waits: Waits, address: str | None = None) -> module.HubSpot:
+    transport = Transport(
+        vendor="hubspot",
+        base_url=url,
+        judge=judge,
+        auth=BearerAuth("pat-secret"),
+        clockwork=Clockwork(waits.sleep, waits.clock),
+    )
+    return module.HubSpot(transport, Paths("v3"), address=address or url)
 
 
 def result(at: int, **parts: Any) -> dict[str, Any]:
@@ -166,6 +173,41 @@ def test_the_account_is_part_of_the_identity(waits: Waits) -> None:
     client = client_of("http://127.0.0.1:9", waits)
     assert client.identity == "127.0.0.1"
     assert "pat-secret" not in repr(client)
+    with scripted(lambda *_: (200, {"portalId": 62515})) as vendor:
+        real = client_of(vendor.url, waits, address="https://api.hubapi.com")
+        assert real.identity == real.identity == "api.hubapi.com/62515"
+        assert len(vendor.received) == 1
+    with scripted(lambda *_: (200, b"<html>")) as vendor, pytest.raises(RetryableError):
+        _ = client_of(vendor.url, waits, address="https://api.hubapi.com").identity
+
+
+def test_a_list_without_a_trustworthy_answer_is_not_guessed(waits: Waits) -> None:
+    wanted = target("list", list="1001", behavior="mirror")
+    part = [OutgoingRecord("m", "101", "", "add", {})]
+    bodies: list[object] = [{}, [], b"", {"recordIdsRemoved": []}]
+    for body in bodies:
+        with scripted(lambda *_, reply=body: (200, reply)) as vendor:
+            client = client_of(vendor.url, waits)
+            (found,) = client.send(wanted, part).faults
+            assert found.state == "unknown"
+            with pytest.raises(RetryableError):
+                client.read(wanted, [Address("m", "101", "")], [])
+            with pytest.raises(RetryableError):
+                client.check(wanted)
+
+
+def test_a_long_list_is_read_page_by_page_until_all_are_found(waits: Waits) -> None:
+    def page(_method: str, path: str, _body: Any) -> Reply:
+        start = int(path.partition("after=")[2] or 0)
+        rows = [{"recordId": str(at)} for at in range(start, start + 250)]
+        return 200, {"results": rows, "paging": {"next": {"after": str(start + 250)}}}
+
+    wanted = target("list", list="1001", behavior="mirror")
+    addresses = [Address("a", "3", ""), Address("b", "700", "")]
+    with scripted(page) as vendor:
+        found = client_of(vendor.url, waits).read(wanted, addresses, [])
+        assert len(vendor.received) == 3
+    assert [one.ids for one in found] == [("3",), ("700",)]
 
 
 def test_only_strings_leave_and_each_input_has_its_own_trace_id(waits: Waits) -> None:
