@@ -73,6 +73,8 @@ class Shelf:
         self._store: Store = world.store
         self._place = (world.vendor, spec.name)
         self._keys = [field for field in spec.fields if field.is_key]
+        # Stamps move with every write: their past is the past of the values themselves.
+        self._silent = {field.name for field in spec.fields if field.is_read_only}
         self._formulas = [field for field in spec.fields if field.formula is not None]
 
     def find(self, record_id: str) -> Record | None:
@@ -97,7 +99,7 @@ class Shelf:
     def page(self, *, after: str = "", limit: int = 100, archived: bool = False) -> list[Record]:
         """Return records in the order of their ids, from after an id."""
         found = self._store.rows(
-            f"SELECT {_COLUMNS} FROM record WHERE vendor=? AND object=? AND archived=?"  # noqa: S608
+            f"SELECT {_COLUMNS} FROM record WHERE vendor=? AND object=? AND archived=?"  # noqa: S608  constant
             " AND id > ? ORDER BY id LIMIT ?",
             *self._place,
             int(archived),
@@ -140,7 +142,7 @@ class Shelf:
     def changed_between(self, start: str, end: str, *, archived: bool = False) -> list[Record]:
         """Return records changed from ``start`` until before ``end`` (ISO 8601, UTC)."""
         found = self._store.rows(
-            f"SELECT {_COLUMNS} FROM record WHERE vendor=? AND object=? AND archived=?"  # noqa: S608
+            f"SELECT {_COLUMNS} FROM record WHERE vendor=? AND object=? AND archived=?"  # noqa: S608  constant
             " AND changed_at >= ? AND changed_at < ? ORDER BY changed_at, id",
             *self._place,
             int(archived),
@@ -150,7 +152,7 @@ class Shelf:
         return [self._record(row) for row in found]
 
     def create(self, record_id: str, values: Mapping[str, Any], writer: Writer) -> Record:
-        """Add a record; its history begins with each value that is not empty."""
+        """Add a record; its history begins with each value that a client may write."""
         kept = {name: value for name, value in values.items() if value is not None}
         self._store.run(
             "INSERT INTO record VALUES (?,?,?,?,?,?,0)",
@@ -163,7 +165,10 @@ class Shelf:
         for field in self._keys:
             self._index(field, record_id, None, kept.get(field.name))
         self._remember(
-            record_id, ((name, None, new) for name, new in kept.items()), writer, born=True
+            record_id,
+            ((name, None, new) for name, new in kept.items() if name not in self._silent),
+            writer,
+            born=True,
         )
         return Record(record_id, kept, writer.stamp, archived=False)
 
@@ -172,7 +177,7 @@ class Shelf:
         moved = [
             (name, record.values.get(name), new)
             for name, new in changes.items()
-            if record.values.get(name) != new
+            if name not in self._silent and record.values.get(name) != new
         ]
         values = {**record.values, **changes}
         values = {name: value for name, value in values.items() if value is not None}
