@@ -17,7 +17,7 @@ from urllib.parse import quote
 from activation_pipeline.destinations import Address, LiveRecord
 from activation_pipeline.destinations._http import NotJsonError
 from activation_pipeline.destinations._salesforce_session import SalesforceSession, first_error
-from activation_pipeline.destinations._salesforce_write import is_record_id, long_id
+from activation_pipeline.destinations._salesforce_write import bare_id, is_record_id
 from activation_pipeline.destinations._values import read_moment
 from activation_pipeline.errors import PermanentError, RetryableError
 
@@ -103,13 +103,13 @@ class Reader:
     def read(self, addresses: Sequence[Address]) -> tuple[LiveRecord, ...]:
         """Find each address's records, with values and the others' edits where there is one."""
         by_key = self._by_key(addresses)
-        found = {record["Id"]: record for rows in by_key.values() for record in rows}
+        found = {bare_id(row["Id"]): row for rows in by_key.values() for row in rows}
         missing = {
-            long_id(address.destination_id)
+            address.destination_id
             for address in addresses
-            if is_record_id(address.destination_id) and long_id(address.destination_id) not in found
+            if is_record_id(address.destination_id) and bare_id(address.destination_id) not in found
         }
-        found |= {row["Id"]: row for row in self._rows("Id", sorted(missing))}
+        found |= {bare_id(row["Id"]): row for row in self._rows("Id", sorted(missing))}
         ids = [self._ids(address, by_key, found) for address in addresses]
         edits = self._edits([found[one[0]] for one in ids if len(one) == 1])
         return tuple(
@@ -124,11 +124,14 @@ class Reader:
         found: dict[str, dict[str, Any]],
         edits: dict[str, dict[str, datetime]],
     ) -> LiveRecord:
+        # Two spellings of one id are one record: it is told in the caller's.
+        named = bare_id(address.destination_id)
+        told = tuple(address.destination_id if one == named else found[one]["Id"] for one in ids)
         if len(ids) != 1:
-            return LiveRecord(address.key, ids)
+            return LiveRecord(address.key, told)
         row = found[ids[0]]
         values = {name: decode(row.get(api)) for name, (api, decode) in self.decoders.items()}
-        return LiveRecord(address.key, ids, values, edits.get(ids[0], {}))
+        return LiveRecord(address.key, told, values, edits.get(ids[0], {}))
 
     def _folded(self, key_value: str) -> str:
         field = self.sobject.field(self.key) if self.key else None
@@ -150,8 +153,8 @@ class Reader:
         found: dict[str, dict[str, Any]],
     ) -> tuple[str, ...]:
         rows = by_key.get(self._folded(address.destination_key), ())
-        ids = {row["Id"] for row in rows if address.destination_key}
-        named = long_id(address.destination_id)
+        ids = {bare_id(row["Id"]) for row in rows if address.destination_key}
+        named = bare_id(address.destination_id)
         return tuple(sorted(ids | ({named} & found.keys())))
 
     def _rows(self, column: str, values: Sequence[str]) -> Iterator[dict[str, Any]]:
@@ -162,21 +165,20 @@ class Reader:
         select = f"SELECT {', '.join(columns)} FROM {self.sobject.name} WHERE {column} IN "  # noqa: S608 - SOQL; names out of the describe, values escaped
         sendable = (value for value in values if "\0" not in value and _is_text(value))
         for chunk in chunks(sendable):
-            for row in query(self.session, f"{select}({','.join(chunk)})"):
-                yield {**row, "Id": long_id(str(row["Id"]))}
+            yield from query(self.session, f"{select}({','.join(chunk)})")
 
     def _edits(self, rows: Sequence[dict[str, Any]]) -> dict[str, dict[str, datetime]]:
         if not rows or not self.decoders:
             return {}
-        us = long_id(self.session.user_id())
+        us = bare_id(self.session.user_id())
         history = self._history([row["Id"] for row in rows])
         tracked: dict[str, bool] = {}
         edits: dict[str, dict[str, datetime]] = {}
         for row in rows:
             last = read_moment(row.get("LastModifiedDate"))
-            others = long_id(str(row.get("LastModifiedById"))) != us
+            others = bare_id(str(row.get("LastModifiedById"))) != us
             for name, (api, _) in self.decoders.items():
-                entries = history.get((row["Id"], api))
+                entries = history.get((bare_id(row["Id"]), api))
                 if entries is None and others and api not in tracked:
                     tracked[api] = self._is_tracked(api)
                 if entries is None:
@@ -184,7 +186,7 @@ class Reader:
                 else:
                     at = max((when for when, who in entries if who != us), default=None)
                 if at is not None:
-                    edits.setdefault(row["Id"], {})[name] = at
+                    edits.setdefault(bare_id(row["Id"]), {})[name] = at
         return edits
 
     def _history_names(self) -> tuple[str, str]:
@@ -204,8 +206,8 @@ class Reader:
             for chunk in chunks(record_ids):
                 soql = f"{select}({','.join(chunk)}) AND Field IN ({fields})"
                 for row in query(self.session, soql):
-                    entry = read_moment(row["CreatedDate"]), long_id(str(row["CreatedById"]))
-                    rows[long_id(row[parent]), row["Field"]].append(entry)
+                    entry = read_moment(row["CreatedDate"]), bare_id(str(row["CreatedById"]))
+                    rows[bare_id(row[parent]), row["Field"]].append(entry)
         except _NoSuchObjectError:
             return {}  # the object has no history: the record's own last edit is all there is
         return dict(rows)

@@ -44,7 +44,7 @@ def addresses_of(
 ) -> list[str]:
     """Say by what the request addresses each record: its id, or its key as the vendor compares."""
     if target.behavior == "update_only":
-        return [long_id(record.destination_id) for record in records]
+        return [bare_id(record.destination_id) for record in records]
     if key_keeps_case:
         return [record.destination_key for record in records]
     return [record.destination_key.lower() for record in records]
@@ -127,15 +127,9 @@ def is_record_id(text: str) -> bool:
     return len(text) in _ID_LENGTHS and text.isascii() and text.isalnum()
 
 
-def long_id(record_id: str) -> str:
-    """Write a record id in its 18-character form, in which two spellings of it are equal.
-
-    The last three characters say which of the first fifteen are capitals.
+def bare_id(record_id: str) -> str:
+    """Cut a record id to the 15 characters in which its short and long spelling are equal.
 
     Source: "ID Field Type", Object Reference, read 2026-11-21.
     """
-    if not is_record_id(record_id) or len(record_id) == _ID_LENGTHS[1]:
-        return record_id
-    letters = "ABCDEFGHIJKLMNOPQRSTUVWXYZ012345"
-    bits = [1 << index % 5 if one.isupper() else 0 for index, one in enumerate(record_id)]
-    return record_id + "".join(letters[sum(bits[at : at + 5])] for at in (0, 5, 10))
+    return record_id[: _ID_LENGTHS[0]] if is_record_id(record_id) else record_id

@@ -12,7 +12,6 @@ from destination_cases import Box, Waits, mapped, target
 from activation_pipeline.destinations import Address, OutgoingRecord
 from activation_pipeline.destinations import salesforce as module
 from activation_pipeline.destinations._salesforce_read import chunks, literal
-from activation_pipeline.destinations._salesforce_write import long_id
 from activation_pipeline.errors import PermanentError, RetryableError
 
 BAND = "Churn_Risk_Band__c"
@@ -187,11 +186,12 @@ def test_a_mapping_that_cannot_work_is_refused(salesforce: module.Salesforce) ->
     assert ["Name" in one.message for one in salesforce.check(create)] == [True]
 
 
-def test_short_and_long_ids_are_one_address() -> None:
+def test_short_and_long_ids_are_one_address(salesforce: module.Salesforce) -> None:
     """The form with 15 characters is what people copy out of old reports."""
-    assert long_id("001D000000IqhSL") == "001D000000IqhSLIAZ"
-    assert long_id("001D000000IqhSLIAZ") == "001D000000IqhSLIAZ"
-    assert long_id("not an id") == "not an id"
+    (found,) = salesforce.read(RISK, [Address("a", ACME[:15], "B-1")], [BAND])
+    assert found.ids == (ACME[:15],)
+    twice = [change("a", ACME, {BAND: "low"}), change("b", ACME[:15], {BAND: "high"})]
+    assert {one.code for one in salesforce.send(RISK, twice).faults} == {"duplicate_in_batch"}
 
 
 def test_nothing_ends_a_soql_literal() -> None:
