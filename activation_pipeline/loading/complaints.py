@@ -7,9 +7,9 @@ arm of a choice that was not meant are dropped.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, Literal, get_args, get_origin
+from typing import TYPE_CHECKING, Annotated, Any, Literal, get_args, get_origin
 
-from pydantic import BaseModel
+from pydantic import BaseModel, TypeAdapter, ValidationError
 
 from activation_pipeline.contract import Contract
 from activation_pipeline.loading.places import Finding, Path
@@ -52,6 +52,8 @@ def complaint(section: str, value: object, error: ErrorDetails) -> Finding | Non
             path = (*path, part)
         elif isinstance(current, dict) != str(part).startswith("dict["):
             return None
+    if error["type"] == "too_short" and current:
+        return None  # not empty: its members are wrong, which is said at each of them
     code, message = _worded(path, str(path[-1]) if at_key else current, error)
     return Finding(path, code, message, at_key=at_key or isinstance(current, dict))
 
@@ -72,8 +74,12 @@ def annotation_at(path: Path) -> Any:
 
 def _below(annotation: Any, part: str | int) -> Any:
     if isinstance(annotation, type) and issubclass(annotation, BaseModel):
-        named = ((f.alias or name, f.annotation) for name, f in annotation.model_fields.items())
-        return next((found for key, found in named if key == part), None)
+        for name, field in annotation.model_fields.items():
+            if part == (field.alias or name):
+                constraints = tuple(field.metadata)
+                whole = Annotated[(field.annotation, *constraints)] if constraints else None
+                return whole or field.annotation
+        return None
     arguments = get_args(annotation)
     if get_origin(annotation) is dict:
         return arguments[1]
@@ -92,7 +98,7 @@ def _worded(path: Path, found: object, error: ErrorDetails) -> tuple[str, str]:
     if found is None or found == "":
         return "empty", f"is empty; write {wanted}"
     worded = _by_kind(kind, path, found, error.get("ctx", {}))
-    wrong = f"{_described(found)} is not {wanted}{_quote_hint(found, wanted)}"
+    wrong = f"{_described(found)} is not {wanted}{_quote_hint(path, found)}"
     return worded or ("wrong_type", wrong)
 
 
@@ -142,9 +148,15 @@ def _described(found: object) -> str:
     return "a list" if isinstance(found, list) else shown(found)
 
 
-def _quote_hint(found: object, wanted: str) -> str:
-    is_scalar = isinstance(found, bool | int | float)
-    return f'; write "{shown(found)}"' if is_scalar and wanted.startswith("text") else ""
+def _quote_hint(path: Path, found: object) -> str:
+    """Propose quotes where the text would then be right: a number of a list, but no role."""
+    if not isinstance(found, bool | int | float):
+        return ""
+    try:
+        TypeAdapter(annotation_at(path)).validate_python(shown(found))
+    except ValidationError:
+        return ""
+    return f'; write "{shown(found)}"'
 
 
 _LENGTHS = {

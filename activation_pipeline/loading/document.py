@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
 DEPTH_LIMIT = 24
+VALUE_LIMIT = 5_000
 MERGE_KEY = "<<"
 
 
@@ -103,6 +104,7 @@ class _Reader:
     def __init__(self, text: str) -> None:
         self.faults: list[Fault] = []
         self.position = START
+        self._count = 0
         self._events: Iterator[events.Event] = yaml.parse(text, Loader=yaml.SafeLoader)
 
     def document(self) -> Node | None:
@@ -131,6 +133,11 @@ class _Reader:
 
     def _node(self, event: events.Event, depth: int) -> Node:
         position = self.position
+        self._count += 1
+        if self._count > VALUE_LIMIT:
+            message = f"has more than {VALUE_LIMIT} values; a contract is one to two pages"
+            self._fault("too_many_values", message)
+            raise _StopReading
         if depth > DEPTH_LIMIT:
             message = f"is nested more than {DEPTH_LIMIT} levels deep; a contract needs six"
             self._fault("too_deep", message)

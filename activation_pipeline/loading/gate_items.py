@@ -67,6 +67,9 @@ def _faults(name: str, params: dict[str, object], path: Path) -> Iterator[Findin
     if not isinstance(params.get("warn", False), bool):
         message = f"{shown(params['warn'])} is not true or false; write warn: true, or remove it"
         yield Finding((*path, "warn"), "wrong_type", message)
+    elif params.get("warn") and not known_gates.may_warn(name):
+        message = f"gate {name} always stops the delivery; remove warn"
+        yield Finding((*path, "warn"), "always_stops", message, at_key=True)
     limits = {key: value for key, value in params.items() if key != "warn"}
     for limit, code, message in known_gates.check_params(name, limits):
         yield Finding((*path, limit), code, message, at_key=code == "unknown_key")

@@ -9,7 +9,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from activation_pipeline import gates, judgement
-from activation_pipeline.loading.wording import did_you_mean, shown
+from activation_pipeline.loading.wording import did_you_mean, listed, shown
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -29,6 +29,11 @@ def limit_schemas(name: str) -> dict[str, tuple[dict[str, Any], bool]]:
     return judgement.parameter_schemas(name)
 
 
+def may_warn(name: str) -> bool:
+    """Tell whether a contract may turn a gate into a warning; safety gates always stop."""
+    return gates.GATES[name].may_be_signed
+
+
 def check_params(name: str, params: Mapping[str, object]) -> list[tuple[str, str, str]]:
     """List what is wrong with a gate's limits: limit, code, message; codes as for sections."""
     known = limit_schemas(name)
@@ -46,7 +51,7 @@ def _worded(
     known: Mapping[str, tuple[dict[str, Any], bool]],
 ) -> tuple[str, str]:
     if limit not in known:
-        hint = did_you_mean(limit, known) or f"; the limits here are {', '.join(known) or 'none'}"
+        hint = did_you_mean(limit, known) or f"; the limits here are {listed(known)}"
         return "unknown_key", f"unknown limit {shown(limit)}{hint}"
     schema = known[limit][0]
     is_ratio = schema.get("maximum") == 1
@@ -61,4 +66,5 @@ def _worded(
         return "out_of_range", f"{shown(found)} is not from {least} to {most}; write {wanted}"
     if code == "string_pattern_mismatch":
         return "bad_name", f"{shown(found)} is not a name; write lower-case letters, digits and _"
-    return "wrong_type", f"{shown(found)} is not {wanted}"
+    hint = f"; write [{shown(found)}]" if wanted == "a list" and isinstance(found, str) else ""
+    return "wrong_type", f"{shown(found)} is not {wanted}{hint}"

@@ -18,10 +18,16 @@ from activation_pipeline.contract import shown
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
-__all__ = ["did_you_mean", "expectation", "file_keys", "nearest", "shown", "syntax_fault"]
+__all__ = ["did_you_mean", "expectation", "file_keys", "listed", "nearest", "shown", "syntax_fault"]
 
 _SURELY = 0.75
 _NEARLY_SAME = 0.9
+# Comparing is slow, and a file may be written to make it slower.
+_MOST_NAMES = 3000
+_LENGTH_SLIP = 3
+_LETTERS_SLIP = 4
+_LONGEST_NAME = 128
+_LISTED = 12
 _PARTS = re.compile("_+")
 _SHORT_WORDS = {
     str: "text",
@@ -62,7 +68,10 @@ def syntax_fault(problem: str, opened: int | None) -> str:
 
 def nearest(word: str, names: Iterable[str]) -> str | None:
     """Name the one candidate that is surely meant; None where it would be a guess."""
-    found = [name for name in names if _is_slip(word.lower(), name.lower())]
+    candidates = list(names)
+    if len(candidates) > _MOST_NAMES:
+        return None
+    found = [name for name in candidates if _is_slip(word.lower(), name.lower())]
     return found[0] if len(found) == 1 else None
 
 
@@ -70,6 +79,9 @@ def _is_slip(word: str, name: str) -> bool:
     """Compare part by part: suppress_bots is no slip of suppress_tests, alike as they look."""
     if word == name:
         return True
+    is_longer = abs(len(word) - len(name)) > _LENGTH_SLIP or len(word) > _LONGEST_NAME
+    if is_longer or len(set(word) ^ set(name)) > _LETTERS_SLIP:
+        return False
     parts, wanted = _PARTS.split(word), _PARTS.split(name)
     pairs = [(word, name)] if len(parts) != len(wanted) else list(zip(parts, wanted, strict=True))
     least = _SURELY if len(parts) == len(wanted) else _NEARLY_SAME
@@ -80,6 +92,13 @@ def did_you_mean(word: str, names: Iterable[str]) -> str:
     """End a message with the nearest name, or with nothing."""
     name = nearest(word, names)
     return f"; did you mean {name}?" if name else ""
+
+
+def listed(names: Iterable[str]) -> str:
+    """Write names for a message, the first dozen of them."""
+    every = list(names)
+    more = f" and {len(every) - _LISTED} more" if len(every) > _LISTED else ""
+    return ", ".join(shown(name) for name in every[:_LISTED]) + more or "none"
 
 
 def expectation(annotation: Any) -> str:

@@ -10,7 +10,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from activation_pipeline.loading.places import Finding, Path
-from activation_pipeline.loading.wording import did_you_mean, shown
+from activation_pipeline.loading.wording import did_you_mean, listed, shown
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping
@@ -103,7 +103,7 @@ def allowed_agrees_with_tests(
                 if known is not None and str(value) not in known:
                     message = (
                         f"{shown(value)} is not accepted by the test of {source.model}."
-                        f"{shown(mapped.column)}, which has {shown(', '.join(sorted(known)))}; "
+                        f"{shown(mapped.column)}, which has {listed(sorted(known))}; "
                         "change one of the two"
                     )
                     yield Finding((*path, index), "contradicts_model", message)

@@ -8,7 +8,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from activation_pipeline.loading.places import Finding
-from activation_pipeline.loading.wording import did_you_mean, shown
+from activation_pipeline.loading.wording import did_you_mean, listed, shown
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
@@ -24,7 +24,7 @@ def kind_is_known(
         kind = destination.kind or name
         if kind in kinds:
             continue
-        hint = did_you_mean(kind, kinds) or f"; write kind: with one of {', '.join(kinds)}"
+        hint = did_you_mean(kind, kinds) or f"; write kind: with one of {listed(kinds)}"
         path = ("destinations", name, *(("kind",) if destination.kind else ()))
         message = f"{shown(kind)} is not a kind of destination{hint}"
         yield Finding(path, "unknown_kind", message, at_key=destination.kind is None)
@@ -82,10 +82,12 @@ def allowed_is_one_set(destinations: Mapping[str, Destination]) -> Iterator[Find
             if len({_family(value) for value in values}) > 1:
                 message = "mixes text, numbers or true and false; write values of one type"
                 yield Finding(path, "mixed_types", message, at_key=True)
+            seen: set[tuple[str, Scalar]] = set()
             for index, value in enumerate(values):
-                if (_family(value), value) in [(_family(v), v) for v in values[:index]]:
+                if (_family(value), value) in seen:
                     message = f"{shown(value)} is in the list twice; keep one"
                     yield Finding((*path, index), "duplicate_value", message)
+                seen.add((_family(value), value))
 
 
 def _family(value: Scalar) -> str:

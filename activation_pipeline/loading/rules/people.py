@@ -9,7 +9,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from activation_pipeline.loading.places import Finding
-from activation_pipeline.loading.wording import did_you_mean, shown
+from activation_pipeline.loading.wording import did_you_mean, listed, shown
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -68,6 +68,6 @@ def approvers_are_known(
     }
     for index, approval in enumerate(launch.approvals):
         if approval.role not in known:
-            hint = did_you_mean(approval.role, known) or f"; roles are {', '.join(sorted(known))}"
+            hint = did_you_mean(approval.role, known) or f"; roles are {listed(sorted(known))}"
             message = f"{shown(approval.role)} is not a role in this contract{hint}"
             yield Finding(("launch", "approvals", index, "role"), "unknown_role", message)

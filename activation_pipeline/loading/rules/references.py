@@ -9,7 +9,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from activation_pipeline.loading.places import Finding, Path
-from activation_pipeline.loading.wording import did_you_mean, shown
+from activation_pipeline.loading.wording import did_you_mean, listed, shown
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
@@ -23,6 +23,10 @@ if TYPE_CHECKING:
         Suppression,
         Workflow,
     )
+
+
+# Above this, a contract is no contract to read, and finding near names would take minutes.
+_MOST_FIELDS = 300
 
 
 def expiry_fits_kind(
@@ -69,11 +73,13 @@ def gate_fields_are_mapped(
 
 def gates_differ(gates: tuple[GateSpec, ...]) -> Iterator[Finding]:
     """A gate has one set of limits."""
-    names = [spec.name for spec in gates]
-    for index, name in enumerate(names):
-        if name in names[:index]:
+    seen: set[str] = set()
+    for index, spec in enumerate(gates):
+        name = spec.name
+        if name in seen:
             message = f"gate {name} is in the list twice; keep one with all its limits"
             yield Finding(("gates", index, name), "duplicate_gate", message, at_key=True)
+        seen.add(name)
 
 
 def feeds_have_model(source: Source) -> Iterator[Finding]:
@@ -87,8 +93,8 @@ def suppression_feeds_are_known(source: Source, suppression: Suppression) -> Ite
     """A feed that a suppression rule depends on has its own staleness."""
     for model, rule in suppression.models.items():
         if rule.feed is not None and rule.feed not in source.feeds:
-            known = ", ".join(source.feeds) or "none"
-            hint = did_you_mean(rule.feed, source.feeds) or f"; source.feeds has {known}"
+            known = f"; source.feeds has {listed(source.feeds)}"
+            hint = did_you_mean(rule.feed, source.feeds) or known
             path: Path = ("suppression", "models", model, "feed")
             yield Finding(path, "unknown_feed", f"{shown(rule.feed)} is not a feed{hint}")
 
@@ -115,6 +121,7 @@ def _unmapped(
 ) -> Iterator[Finding]:
     mapped = {name for destination in destinations.values() for name in destination.fields}
     if field not in mapped:
-        hint = did_you_mean(field, mapped) or f"; mapped are {', '.join(sorted(mapped)) or 'none'}"
+        near = did_you_mean(field, mapped) if len(mapped) <= _MOST_FIELDS else ""
+        hint = near or f"; mapped are {listed(sorted(mapped))}"
         message = f"{shown(field)} is not a field that this contract writes{hint}"
         yield Finding(path, "unmapped_field", message, at_key=at_key)

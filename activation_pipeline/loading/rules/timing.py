@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import re
 from datetime import UTC, datetime, timedelta
+from functools import lru_cache
 from itertools import pairwise
 from typing import TYPE_CHECKING
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
@@ -94,6 +95,7 @@ def expiry_follows_staleness(freshness: Freshness) -> Iterator[Finding]:
         yield Finding(("freshness", "expire_after"), "expires_before_stale", message)
 
 
+@lru_cache(maxsize=256)
 def _gaps(schedule: str) -> tuple[timedelta, timedelta] | None:
     """Measure the shortest and longest time between two runs; None for what never runs."""
     fields = schedule.split()

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 
 from activation_pipeline.contract import written_duration
 from activation_pipeline.loading.places import Finding
-from activation_pipeline.loading.wording import shown
+from activation_pipeline.loading.wording import listed, shown
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
@@ -76,8 +76,9 @@ def rules_are_exact(workflow: Workflow, matching: Matching) -> Iterator[Finding]
 
 def rules_differ(matching: Matching) -> Iterator[Finding]:
     """A match rule has one place in the order of precedence."""
+    first = {rule: index for index, rule in reversed(list(enumerate(matching.rules)))}
     for index, rule in enumerate(matching.rules):
-        if rule in matching.rules[:index]:
+        if first[rule] != index:
             message = f"{shown(rule)} is in the list twice; keep the first"
             yield Finding(("matching", "rules", index), "duplicate_value", message)
 
@@ -104,6 +105,6 @@ def identity_names_destinations(
             yield Finding(("matching", "identity"), "identity_missing", message, at_key=True)
     for name in matching.identity:
         if name not in destinations:
-            message = f"{name} is not a destination here, they are {', '.join(destinations)}"
+            message = f"{name} is not a destination here, they are {listed(destinations)}"
             path = ("matching", "identity", name)
             yield Finding(path, "unknown_destination", f"{message}; remove it", at_key=True)
