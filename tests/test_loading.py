@@ -139,7 +139,7 @@ HOSTILE: dict[str, tuple[str | bytes, list[tuple[str, int, int]]]] = {
     "deep dashes": ("- " * 50_000, [("too_deep", 1, 51)]),
     "endless question marks": ("? " * 50_000, [("too_deep", 1, 51)]),
     "an alias as a key": (
-        "*a : 1\n? [b]\n: 2\n"": 3\n<<: 4\n",
+        "*a : 1\n? [b]\n: 2\n'': 3\n<<: 4\n",
         [
             ("alias", 1, 1),
             ("key_is_not_text", 1, 1),
