@@ -16,7 +16,9 @@ import sqlalchemy as sa
 from activation_pipeline.evidence import GateResult, Pause, Previous, Review
 from activation_pipeline.ledger import tables as t
 from activation_pipeline.ledger._engine import moment, open_engine, written
+from activation_pipeline.ledger._pauses import read_pauses
 from activation_pipeline.ledger.deliveries import Deliveries
+from activation_pipeline.ledger.history import History
 from activation_pipeline.plan import Plan, PlanPart
 
 if TYPE_CHECKING:
@@ -53,6 +55,7 @@ class Ledger:
         """Open the database and create what is missing; see ``open_engine`` for errors."""
         self._engine = open_engine(url)
         self.deliveries = Deliveries(self._engine)
+        self.history = History(self._engine)
 
     def close(self) -> None:
         """Give back the database connections."""
@@ -192,23 +195,8 @@ class Ledger:
 
     def pauses(self, contract: str, *, now: datetime) -> tuple[Pause, ...]:
         """List the pauses in force; the newest word on each destination counts."""
-        query = sa.select(t.pauses).where(t.pauses.c.contract == contract).order_by(t.pauses.c.id)
         with self._engine.begin() as connection:
-            rows = connection.execute(query).all()
-        newest = {row.destination: row for row in rows}
-        found = (
-            Pause(
-                contract=contract,
-                destination=row.destination,
-                by=row.by,
-                reason=row.reason,
-                since=moment(row.at),
-                until=moment(row.until) if row.until else None,
-            )
-            for row in newest.values()
-            if row.paused
-        )
-        return tuple(pause for pause in found if pause.until is None or now < pause.until)
+            return read_pauses(connection, contract, now=now)
 
     def record_reconciliation(
         self,

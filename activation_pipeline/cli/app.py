@@ -1,0 +1,149 @@
+"""The commands, their options and their help; what each one does is in its own module.
+
+Annotations are evaluated here, because typer reads them to build the options.
+"""
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from activation_pipeline.cli import exits
+
+_CODES = (
+    "Exit codes: 0 done, 1 contract or configuration error, 2 usage, 3 refused by a safety rule, "
+    "4 delivered in part, 5 destination failed. Settings: docs/settings.md."
+)
+
+app = typer.Typer(
+    cls=exits.Commands,
+    help="Activation contracts for reverse ETL: what was gated is what is sent.",
+    epilog=_CODES,
+    no_args_is_help=True,
+    add_completion=False,
+    rich_markup_mode=None,
+    pretty_exceptions_enable=False,
+)
+
+
+def _wants_json(context: typer.Context, value: bool) -> bool:  # noqa: FBT001 - typer calls it so
+    context.meta[exits.JSON_WANTED] = value
+    return value
+
+
+def _one_line(value: str | None) -> str | None:
+    if value is not None and (not value.strip() or not value.isprintable()):
+        raise typer.BadParameter("write one line of printable text")
+    return value.strip() if value else value
+
+
+Contract = Annotated[str, typer.Argument(metavar="CONTRACT", help="The contract's name.")]
+AsJson = Annotated[
+    bool, typer.Option("--json", help="Report as one JSON document.", callback=_wants_json)
+]
+By = Annotated[
+    str,
+    typer.Option(help="Who decides this, for the record; kept, never logged.", callback=_one_line),
+]
+Destination = Annotated[str | None, typer.Option(help="Only this destination.")]
+
+
+@app.command(epilog="Example: activation validate contracts/renewal_risk_review.yaml")
+def validate(
+    files: Annotated[
+        list[Path] | None,
+        typer.Argument(help="Contract files or folders; left out: all of ACTIVATION_CONTRACTS."),
+    ] = None,
+    *,
+    as_json: AsJson = False,
+) -> None:
+    """Report every problem of every contract, as file:line:column."""
+    from activation_pipeline.cli import validate as command  # noqa: PLC0415 - keeps --help quick
+
+    command.run(files or [], as_json=as_json)
+
+
+@app.command(epilog="Example: activation plan renewal_risk_review")
+def plan(contract: Contract, *, as_json: AsJson = False) -> None:
+    """Make a plan, judge it, and show what it would change and what stops it.
+
+    Ends with 0 when a plan was made, also when its decision is to pause; the JSON report has the
+    decision.
+    """
+    from activation_pipeline.cli import plan as command  # noqa: PLC0415 - keeps --help quick
+
+    command.run(contract, as_json=as_json)
+
+
+@app.command(
+    epilog="Example: activation approve renewal_risk_review --as cs_director --by dana@example.com"
+)
+def approve(
+    contract: Contract,
+    *,
+    role: Annotated[str, typer.Option("--as", help="The role that speaks; one of the contract's.")],
+    by: By,
+    plan: Annotated[
+        str | None, typer.Option(help="Sign this plan only; left out: approve the contract.")
+    ] = None,
+    gate: Annotated[
+        str | None, typer.Option(help="Sign past this gate only; left out: all that the role may.")
+    ] = None,
+    reason: Annotated[
+        str | None, typer.Option(help="Why this plan may go.", callback=_one_line)
+    ] = None,
+    as_json: AsJson = False,
+) -> None:
+    """Record a role's word: on the contract, in its file; with --plan, on one plan.
+
+    Without --plan one line is added under launch.approvals of the YAML file; commit it.
+    """
+    from activation_pipeline.cli import approve as command  # noqa: PLC0415 - keeps --help quick
+
+    word = command.Word(role=role, by=by, plan=plan, gate=gate, reason=reason)
+    command.run(contract, word, as_json=as_json)
+
+
+@app.command(epilog="Example: activation sync renewal_risk_review --destination salesforce")
+def sync(contract: Contract, *, destination: Destination = None, as_json: AsJson = False) -> None:
+    """Send the newest plan, if it may go: to every destination, or to one.
+
+    Ends with the highest code of its destinations.
+    """
+    from activation_pipeline.cli import sync as command  # noqa: PLC0415 - keeps --help quick
+
+    command.run(contract, destination=destination, as_json=as_json)
+
+
+@app.command(epilog="Example: activation status renewal_risk_review")
+def status(
+    contract: Annotated[
+        str | None, typer.Argument(metavar="[CONTRACT]", help="Left out: all contracts.")
+    ] = None,
+    *,
+    as_json: AsJson = False,
+) -> None:
+    """Show the decision, plan, freshness, pauses, deliveries, and what is next."""
+    from activation_pipeline.cli import status as command  # noqa: PLC0415 - keeps --help quick
+
+    command.run(contract, as_json=as_json)
+
+
+@app.command(epilog="Example: activation sandbox --port 8300")
+def sandbox(
+    *,
+    port: Annotated[int, typer.Option(min=0, max=65535, help="0 takes a free one.")] = 0,
+    records: Annotated[
+        Path | None, typer.Option(help="Initial records; left out: seeds/crm of the dbt project.")
+    ] = None,
+    as_json: AsJson = False,
+) -> None:
+    """Run local stand-ins of the destinations and print the settings that reach them."""
+    from activation_pipeline.cli import sandbox as command  # noqa: PLC0415 - keeps --help quick
+
+    command.run(port=port, records=records, as_json=as_json)
+
+
+def main() -> None:
+    """Run the ``activation`` command."""
+    app(prog_name="activation")

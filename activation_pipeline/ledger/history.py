@@ -1,0 +1,143 @@
+"""What the ledger remembers, for people who ask: attempts, outcomes, words, read-backs.
+
+Only reading. What decides about sending is asked of ``Ledger`` and ``Deliveries``.
+"""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import sqlalchemy as sa
+
+from activation_pipeline.ledger import tables as t
+from activation_pipeline.ledger._engine import moment
+from activation_pipeline.ledger.deliveries import RecordOutcome
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+    from datetime import datetime
+
+    from sqlalchemy.engine import Engine
+
+
+@dataclass(frozen=True)
+class PastAttempt:
+    """One delivery as it went; ``outcome`` and ``ended`` are None while it runs, or was cut off."""
+
+    plan: str
+    at: datetime
+    outcome: str | None
+    message: str
+    ended: datetime | None
+
+
+@dataclass(frozen=True)
+class Signature:
+    """A role's recorded word on one plan and gate, with who spoke and why."""
+
+    plan: str
+    gate: str
+    role: str
+    by: str
+    reason: str
+    at: datetime
+
+
+@dataclass(frozen=True)
+class ReadBack:
+    """The counts of one reconciliation, by finding."""
+
+    plan: str
+    counts: Mapping[str, int]
+    at: datetime
+
+
+class History:
+    """The past of one installation's contracts."""
+
+    def __init__(self, engine: Engine) -> None:
+        """Share the ledger's database."""
+        self._engine = engine
+
+    def last_attempt(self, contract: str, destination: str) -> PastAttempt | None:
+        """Find the newest attempt to deliver; None: there never was one."""
+        d, e = t.deliveries, t.delivery_ends
+        query = (
+            sa.select(d.c.plan, d.c.at, e.c.outcome, e.c.message, e.c.at.label("ended"))
+            .outerjoin(e, e.c.delivery == d.c.id)
+            .where(d.c.contract == contract, d.c.destination == destination)
+            .order_by(d.c.id.desc())
+            .limit(1)
+        )
+        with self._engine.begin() as connection:
+            row = connection.execute(query).first()
+        if row is None:
+            return None
+        ended = moment(row.ended) if row.ended else None
+        return PastAttempt(row.plan, moment(row.at), row.outcome, row.message or "", ended)
+
+    def plan_at(self, contract: str, destination: str, position: int) -> str | None:
+        """Name the plan whose delivery became this position of what the destination holds."""
+        p, d = t.positions, t.deliveries
+        query = (
+            sa.select(d.c.plan)
+            .join(p, p.c.delivery == d.c.id)
+            .where(p.c.contract == contract, p.c.destination == destination)
+            .where(p.c.position == position)
+        )
+        with self._engine.begin() as connection:
+            found = connection.scalar(query)
+        return None if found is None else str(found)
+
+    def outcomes_of(self, plan: str, destination: str, key: str) -> tuple[RecordOutcome, ...]:
+        """List what was noted about one key of a plan; empty where it was simply accepted."""
+        o, i = t.record_outcomes, t.batch_intents
+        query = (
+            sa.select(o.c.key, o.c.destination_id, o.c.state, o.c.code, o.c.field, o.c.message)
+            .join(i, i.c.id == o.c.intent)
+            .where(i.c.plan == plan, i.c.destination == destination, o.c.key == key)
+            .order_by(o.c.id)
+        )
+        with self._engine.begin() as connection:
+            return tuple(RecordOutcome(**row) for row in connection.execute(query).mappings())
+
+    def batches(self, plan: str, destination: str) -> tuple[tuple[int, int, bool], ...]:
+        """List a plan's batches: first row, one past the last, whether there is a result."""
+        i, r = t.batch_intents, t.batch_results
+        query = (
+            sa.select(i.c.first_row, i.c.last_row, r.c.intent.is_not(None))
+            .outerjoin(r, r.c.intent == i.c.id)
+            .where(i.c.plan == plan, i.c.destination == destination)
+            .order_by(i.c.id)
+        )
+        with self._engine.begin() as connection:
+            return tuple(
+                (int(a), int(b), bool(c)) for a, b, c in connection.execute(query).tuples()
+            )
+
+    def signatures(self, contract: str, plan: str) -> tuple[Signature, ...]:
+        """List the words given on one plan, oldest first."""
+        r = t.reviews
+        query = (
+            sa.select(r.c.plan, r.c.gate, r.c.role, r.c.by, r.c.reason, r.c.at)
+            .where(r.c.contract == contract, r.c.plan == plan)
+            .order_by(r.c.id)
+        )
+        with self._engine.begin() as connection:
+            rows = connection.execute(query).mappings().all()
+        return tuple(Signature(**{**row, "at": moment(row["at"])}) for row in rows)
+
+    def last_read_back(self, contract: str, destination: str) -> ReadBack | None:
+        """Find the newest reconciliation; None: it was never read back."""
+        r = t.reconciliations
+        query = (
+            sa.select(r.c.plan, r.c.counts, r.c.at)
+            .where(r.c.contract == contract, r.c.destination == destination)
+            .order_by(r.c.id.desc())
+            .limit(1)
+        )
+        with self._engine.begin() as connection:
+            row = connection.execute(query).first()
+        return ReadBack(row.plan, json.loads(row.counts), moment(row.at)) if row else None
