@@ -1,0 +1,140 @@
+"""The one assembly of everything that Dagster shows and runs, from the contracts folder.
+
+``build_defs`` is called by Dagster through ``defs``, by tests and by programs that run jobs in
+their own process. Nothing is read at import. Loading reads the contracts and the dbt manifest;
+secrets, ledger and warehouse are opened when a step starts.
+"""
+
+from __future__ import annotations
+
+import json
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import dagster as dg
+
+from activation_pipeline.errors import ConfigurationError
+from activation_pipeline.loading import check_all
+from activation_pipeline.manifest import read_manifest
+from activation_pipeline.orchestration.contracts import (
+    contract_definitions,
+    contract_keys,
+    model_keys,
+    with_upstream,
+)
+from activation_pipeline.orchestration.dbt import (
+    asset_keys,
+    dbt_models,
+    dbt_resource,
+    open_project,
+)
+from activation_pipeline.orchestration.malformed import malformed_definitions
+from activation_pipeline.orchestration.naming import EVERY_CONTRACT
+from activation_pipeline.orchestration.pauses import pause_jobs
+from activation_pipeline.orchestration.resources import process_environment, resources_from
+from activation_pipeline.settings import CONTRACTS, DBT_PROJECT
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping
+
+    from activation_pipeline.contract import Contract
+
+
+def utc_now() -> datetime:
+    """Tell the time, UTC."""
+    return datetime.now(UTC)
+
+
+def build_defs(
+    *,
+    environment: Mapping[str, str] | None = None,
+    clock: Callable[[], datetime] = utc_now,
+    with_dbt: bool = True,
+) -> dg.Definitions:
+    """Make the definitions of every contract, of dbt's models, and of the on-call jobs.
+
+    Jobs: one per contract, of its name; ``every_contract``; ``pause_contract`` and
+    ``resume_contract``. A file that is no contract becomes a red asset with a job of its name.
+
+    Args:
+        environment: where the contracts and the dbt project are; None: the process's own, with
+            ``.env`` of the working directory.
+        clock: tells the time, UTC.
+        with_dbt: False leaves dbt's models to definitions that have them already; merge both.
+
+    Raises:
+        ConfigurationError: no contracts folder, no dbt project, or dbt cannot parse it.
+    """
+    found = process_environment() if environment is None else environment
+    contracts_folder, project_folder = _folders(found)
+    project = open_project(project_folder, found)
+    document = json.loads(Path(project.manifest_path).read_bytes())
+    manifest = read_manifest(document)
+    models = model_keys(manifest, asset_keys(document))
+    parts, valid = [], {}
+    every = check_all(contracts_folder, today=clock().date(), manifest=manifest)
+    for stem, checked in every.items():
+        file = contracts_folder / Path(checked.file).name
+        if checked.contract is None:
+            parts.append(malformed_definitions(stem, checked, file=file))
+            continue
+        valid[stem] = checked.contract
+        parts.append(
+            contract_definitions(
+                checked.contract, checked=checked, file=file, models=models, clock=clock
+            )
+        )
+    dbt = dg.Definitions(
+        assets=[dbt_models(project)] if with_dbt else [],
+        resources={"dbt": dbt_resource(project)} if with_dbt else {},
+    )
+    return dg.Definitions.merge(dbt, _shared(valid, found, clock=clock), *parts)
+
+
+def _folders(environment: Mapping[str, str]) -> tuple[Path, Path]:
+    missing = [name for name in (CONTRACTS, DBT_PROJECT) if not environment.get(name)]
+    if missing:
+        raise ConfigurationError(
+            f"settings: {', '.join(missing)} not set; looked in the environment and in .env of "
+            "the working directory; docs/settings.md lists them all"
+        )
+    contracts, project = (Path(environment[name]).resolve() for name in (CONTRACTS, DBT_PROJECT))
+    if not contracts.is_dir():
+        raise ConfigurationError(f"{CONTRACTS}: {contracts.name}/ is not a folder; name the folder")
+    return contracts, project
+
+
+def _shared(
+    contracts: Mapping[str, Contract],
+    environment: Mapping[str, str],
+    *,
+    clock: Callable[[], datetime],
+) -> dg.Definitions:
+    """Make what belongs to no single contract."""
+    keys = [key for contract in contracts.values() for key in contract_keys(contract)]
+    jobs: list[dg.JobDefinition | dg.UnresolvedAssetJobDefinition] = []
+    if contracts:
+        every = dg.define_asset_job(
+            EVERY_CONTRACT,
+            selection=with_upstream(keys),
+            description="Every contract once, after one build of dbt's models.",
+        )
+        jobs = [every, *pause_jobs(contracts, clock=clock)]
+    automation = dg.AutomationConditionSensorDefinition(
+        "automation",
+        target=dg.AssetSelection.all(),
+        default_status=dg.DefaultSensorStatus.RUNNING,
+    )
+    return dg.Definitions(
+        jobs=jobs,
+        sensors=[automation],
+        resources=resources_from(environment),
+        executor=dg.in_process_executor,
+    )
+
+
+@dg.definitions
+def defs() -> dg.Definitions:
+    """Make the definitions when Dagster asks for them."""
+    return build_defs()

@@ -1,0 +1,122 @@
+"""The dbt project as assets: one step that builds what the contracts read.
+
+dbt runs in a process of its own and is the only one that writes to the warehouse. Its tests
+run with it but are not the gates: one failing test would stop every contract of the run.
+Variables for dbt come from ``ACTIVATION_DBT_VARS``, a JSON object, read when the step starts.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator  # noqa: TC003 - Dagster reads annotations
+import json
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import dagster as dg
+from dagster_dbt import DagsterDbtTranslator, DagsterDbtTranslatorSettings, DbtCliResource
+from dagster_dbt import DbtProject, dbt_assets
+
+from activation_pipeline.errors import ConfigurationError
+from activation_pipeline.orchestration.naming import WRITER_POOL
+from activation_pipeline.orchestration.resources import process_environment
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+VARS = "ACTIVATION_DBT_VARS"
+TRANSLATOR = DagsterDbtTranslator(DagsterDbtTranslatorSettings(enable_asset_checks=False))
+
+
+def open_project(folder: Path, environment: Mapping[str, str]) -> DbtProject:
+    """Locate the project, and make its manifest where there is none yet.
+
+    Raises:
+        ConfigurationError: no dbt project there, or dbt cannot parse it.
+    """
+    if not (folder / "dbt_project.yml").is_file():
+        raise ConfigurationError(
+            f"ACTIVATION_DBT_PROJECT: no dbt_project.yml in {folder.name}/; name the project's "
+            "folder"
+        )
+    profiles = environment.get("DBT_PROFILES_DIR")
+    project = DbtProject(
+        project_dir=folder,
+        profiles_dir=Path(profiles) if profiles else None,
+        target_path=Path(environment.get("DBT_TARGET_PATH") or "target"),
+    )
+    if not project.manifest_path.is_file():
+        parsed = dbt_resource(project).cli(
+            ["parse", "--quiet"], target_path=project.target_path, raise_on_error=False
+        )
+        if not parsed.wait().is_successful() or not project.manifest_path.is_file():
+            raise ConfigurationError(
+                f"{folder.name}: dbt cannot parse the project; run dbt parse there and mend what "
+                "it says"
+            )
+    return project
+
+
+def dbt_resource(project: DbtProject) -> DbtCliResource:
+    """Run the dbt that is installed beside this Python, or else the one on the path."""
+    beside = Path(sys.executable).with_name("dbt")
+    return DbtCliResource(
+        project_dir=project, dbt_executable=str(beside) if beside.is_file() else "dbt"
+    )
+
+
+def dbt_models(project: DbtProject) -> dg.AssetsDefinition:
+    """Make one asset per dbt model, seed and snapshot, built by one step."""
+
+    @dbt_assets(
+        manifest=project.manifest_path,
+        project=project,
+        name="dbt",
+        dagster_dbt_translator=TRANSLATOR,
+        pool=WRITER_POOL,
+    )
+    def models(dbt: DbtCliResource) -> Iterator[Any]:
+        # The project's own target folder, so that the manifest which the gates read is that of
+        # what was just built, and so that dbt parses only what changed.
+        yield from dbt.cli(
+            _arguments(process_environment()),
+            context=dg.AssetExecutionContext.get(),
+            target_path=Path(project.manifest_path).parent,
+        ).stream()
+
+    return models
+
+
+def _arguments(environment: Mapping[str, str]) -> list[str]:
+    # A test that also looks at models of other contracts must not fail this contract's build.
+    arguments = [
+        "build",
+        "--exclude-resource-type",
+        "unit_test",
+        "--indirect-selection",
+        "cautious",
+    ]
+    text = environment.get(VARS)
+    if not text:
+        return arguments
+    try:
+        variables = json.loads(text)
+    except json.JSONDecodeError:
+        variables = None
+    if not isinstance(variables, dict):
+        raise dg.Failure(
+            description=f'{VARS}: not a JSON object; write it as {{"stale_days": 3}}',
+            allow_retries=False,
+        )
+    return [*arguments, "--vars", json.dumps(variables)]
+
+
+def asset_keys(manifest: Mapping[str, Any]) -> dict[str, dg.AssetKey]:
+    """Find the asset key of every model, seed, snapshot and source, by dbt's unique id."""
+    nodes = {**manifest.get("nodes", {}), **manifest.get("sources", {})}
+    kinds = ("model", "seed", "snapshot", "source")
+    return {
+        unique_id: TRANSLATOR.get_asset_key(node)
+        for unique_id, node in nodes.items()
+        if node["resource_type"] in kinds
+    }

@@ -1,0 +1,107 @@
+"""Two jobs for whoever is on call: pause a contract, or one of its destinations, and resume.
+
+Both write the ledger, which the syncs obey wherever they are started from, and then report the
+``not_paused`` check at once, so that the page is red before anything runs again.
+"""
+
+from __future__ import annotations
+
+from datetime import timedelta
+from typing import TYPE_CHECKING, Any
+
+import dagster as dg
+
+from activation_pipeline.evidence import Pause
+from activation_pipeline.orchestration.checks import pause_result
+from activation_pipeline.orchestration.failing import told_to_dagster
+from activation_pipeline.orchestration.naming import PAUSE_JOB, RESUME_JOB, activated_key
+from activation_pipeline.orchestration.resources import ActivationResource
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping
+    from datetime import datetime
+
+    from activation_pipeline.contract import Contract
+
+
+def pause_jobs(
+    contracts: Mapping[str, Contract], *, clock: Callable[[], datetime]
+) -> list[dg.JobDefinition]:
+    """Make the jobs ``pause_contract`` and ``resume_contract`` for these contracts."""
+    choice = dg.Enum("ContractName", [dg.EnumValue(name) for name in sorted(contracts)])
+    shared = {
+        "contract": dg.Field(choice, description="Which contract."),
+        "destination": dg.Field(
+            str, is_required=False, description="One of its destinations; left out: all of them."
+        ),
+        "by": dg.Field(str, description="Who says so."),
+    }
+    why = {"reason": dg.Field(str, description="Why; whoever finds it paused reads this.")}
+    hours = dg.Field(float, is_required=False, description="Ends by itself after so many hours.")
+
+    @dg.op(name="pause", config_schema={**shared, **why, "hours": hours})
+    def pause(activation: ActivationResource) -> None:
+        _record(activation, contracts, clock=clock, paused=True)
+
+    @dg.op(name="resume", config_schema={**shared, "reason": dg.Field(str, default_value="")})
+    def resume(activation: ActivationResource) -> None:
+        _record(activation, contracts, clock=clock, paused=False)
+
+    @dg.job(name=PAUSE_JOB, description="Stop a contract's syncs until somebody resumes them.")
+    def pause_job() -> None:
+        pause()
+
+    @dg.job(name=RESUME_JOB, description="Let a paused contract's syncs run again.")
+    def resume_job() -> None:
+        resume()
+
+    return [pause_job, resume_job]
+
+
+def _record(
+    activation: ActivationResource,
+    contracts: Mapping[str, Contract],
+    *,
+    clock: Callable[[], datetime],
+    paused: bool,
+) -> None:
+    context = dg.OpExecutionContext.get()
+    asked: dict[str, Any] = context.op_config
+    contract, now = contracts[asked["contract"]], clock()
+    destination, hours = asked.get("destination"), asked.get("hours")
+    if destination is not None and destination not in contract.destinations:
+        raise dg.Failure(
+            description=f"{contract.name}: no destination of this name; one of "
+            f"{', '.join(contract.destinations)}",
+            allow_retries=False,
+        )
+    word = Pause(
+        contract=contract.name,
+        destination=destination,
+        by=asked["by"],
+        reason=asked["reason"],
+        since=now,
+        until=now + timedelta(hours=hours) if hours is not None else None,
+    )
+    with told_to_dagster(contract.name, destination), activation.opened() as runtime:
+        (runtime.ledger.pause if paused else runtime.ledger.resume)(word)
+        in_force = runtime.ledger.pauses(contract.name, now=now)
+    report_pauses(context.instance, contract, in_force)
+
+
+def report_pauses(
+    instance: dg.DagsterInstance, contract: Contract, pauses: tuple[Pause, ...]
+) -> None:
+    """Show the pauses in force on the ``not_paused`` check, without a run."""
+    key = activated_key(contract)
+    result = pause_result(contract, key, pauses)
+    instance.report_runless_asset_event(
+        dg.AssetCheckEvaluation(
+            asset_key=key,
+            check_name=str(result.check_name),
+            passed=result.passed,
+            severity=result.severity,
+            description=result.description,
+            metadata=result.metadata,
+        )
+    )

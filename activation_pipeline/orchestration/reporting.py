@@ -1,0 +1,131 @@
+"""Turn plans, gate results and delivery reports into Dagster's metadata: counts and names only.
+
+Nothing here can carry a value of a field or an address of a person: it sees the ledger's
+counts, never the rows. Every number is plotted over time by Dagster's page on its own.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import dagster as dg
+
+from activation_pipeline.plan import OPERATIONS
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from activation_pipeline.deliver import Report
+    from activation_pipeline.evidence import GateResult
+    from activation_pipeline.ledger import Evaluation
+    from activation_pipeline.plan import Plan
+    from activation_pipeline.reconcile import Reconciliation
+
+Metadata = dict[str, dg.MetadataValue]  # type: ignore[type-arg] # values of any kind
+
+
+def plan_metadata(evaluation: Evaluation) -> Metadata:
+    """Describe a judged plan: its id, its decision, and every count that was measured."""
+    plan, measures = evaluation.plan, evaluation.measures
+    found: Metadata = {
+        "decision": dg.MetadataValue.text(evaluation.decision),
+        "stopped_by": dg.MetadataValue.text(evaluation.message or "nothing"),
+        "candidates": dg.MetadataValue.int(measures.get("candidates", 0)),
+        "dispositions": _counts("disposition", measures.get("dispositions", {})),
+        "suppressed": _counts("rule", measures.get("suppressed", {})),
+        "reasons": _counts("reason", measures.get("reasons", {})),
+        "dagster/row_count": dg.MetadataValue.int(
+            measures.get("dispositions", {}).get("eligible", 0)
+        ),
+    }
+    if plan is None:
+        return found
+    return found | {
+        "plan": dg.MetadataValue.text(plan.id),
+        "fingerprint": dg.MetadataValue.text(plan.fingerprint),
+        "definition": dg.MetadataValue.text(plan.definition),
+        "planned": dg.MetadataValue.int(sum(part.rows for part in plan.parts)),
+        "operations": _operations(plan),
+        "withheld": _withheld(plan),
+    }
+
+
+def check_metadata(result: GateResult) -> Metadata:
+    """Describe one gate's result: the number, its limit, and who has to act."""
+    found: Metadata = {"owner": dg.MetadataValue.text(result.owner)}
+    if result.observed is not None:
+        found["observed"] = dg.MetadataValue.float(float(result.observed))
+    if result.limit is not None:
+        found["limit"] = dg.MetadataValue.float(float(result.limit))
+    if result.signer is not None:
+        found["may_be_signed_by"] = dg.MetadataValue.text(result.signer)
+    if result.overridden_by is not None:
+        found["signed_by"] = dg.MetadataValue.text(result.overridden_by)
+    return found
+
+
+def report_metadata(report: Report) -> Metadata:
+    """Describe what became of a plan in one destination."""
+    totals = report.totals
+    return {
+        "outcome": dg.MetadataValue.text(report.outcome),
+        "plan": dg.MetadataValue.text(report.plan),
+        "planned": dg.MetadataValue.int(report.rows),
+        "accepted": dg.MetadataValue.int(totals.accepted),
+        "rejected": dg.MetadataValue.int(totals.rejected),
+        "held": dg.MetadataValue.int(totals.held),
+        "unknown": dg.MetadataValue.int(totals.unknown),
+        "faults": _counts("code", report.faults),
+        "dagster/row_count": dg.MetadataValue.int(totals.accepted),
+    }
+
+
+def reconciliation_metadata(found: Reconciliation) -> Metadata:
+    """Describe how the delivered records look in the destination now."""
+    return {
+        "plan": dg.MetadataValue.text(found.plan or "none"),
+        "records": dg.MetadataValue.int(found.records),
+        "drift": dg.MetadataValue.float(float(found.drift)),
+        "findings": _counts("finding", found.counts),
+    }
+
+
+def _counts(name: str, counts: Mapping[str, int]) -> dg.TableMetadataValue:
+    rows = [{name: key, "count": count} for key, count in sorted(counts.items())]
+    columns = [dg.TableColumn(name, "string"), dg.TableColumn("count", "int")]
+    return _table(rows, columns)
+
+
+def _operations(plan: Plan) -> dg.TableMetadataValue:
+    rows = [
+        {
+            "destination": part.destination,
+            "planned": part.rows,
+            # -1 would be plotted and 0 would be a lie: nothing was ever delivered there.
+            "delivered before": "never" if part.baseline is None else str(part.baseline),
+            **{name: part.operations.get(name, 0) for name in OPERATIONS},
+        }
+        for part in plan.parts
+    ]
+    columns = [dg.TableColumn("destination", "string"), dg.TableColumn("planned", "int")]
+    columns += [dg.TableColumn("delivered before", "string")]
+    columns += [dg.TableColumn(name, "int") for name in OPERATIONS]
+    return _table(rows, columns)
+
+
+def _withheld(plan: Plan) -> dg.TableMetadataValue:
+    rows = [
+        {"destination": part.destination, "reason": reason, "count": count}
+        for part in plan.parts
+        for reason, count in sorted(part.withheld.items())
+    ]
+    columns = [dg.TableColumn("destination", "string"), dg.TableColumn("reason", "string")]
+    return _table(rows, [*columns, dg.TableColumn("count", "int")])
+
+
+def _table(
+    rows: list[dict[str, str | int]], columns: list[dg.TableColumn]
+) -> dg.TableMetadataValue:
+    # The schema is given, because an empty table has no first row to take it from.
+    records = [dg.TableRecord(row) for row in rows]
+    return dg.MetadataValue.table(records, schema=dg.TableSchema(columns))
