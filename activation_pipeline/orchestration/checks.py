@@ -17,7 +17,9 @@ from activation_pipeline import gates, judgement
 from activation_pipeline.errors import ActivationError
 from activation_pipeline.orchestration.naming import activated_key, job_name
 from activation_pipeline.orchestration.reporting import check_metadata
-from activation_pipeline.orchestration.resources import ActivationResource
+from activation_pipeline.orchestration.resources import (
+    ActivationResource,  # noqa: TC001 - Dagster reads annotations
+)
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping

@@ -19,6 +19,7 @@ from activation_pipeline.orchestration.naming import (
 )
 from activation_pipeline.orchestration.plans import activated_asset
 from activation_pipeline.orchestration.reconciliations import reconciliation_asset
+from activation_pipeline.orchestration.reporting import line_of_contract
 from activation_pipeline.orchestration.syncs import sync_asset
 from activation_pipeline.sources import model_names
 
@@ -50,9 +51,8 @@ def contract_definitions(
         clock: tells the time, UTC.
     """
 
-    def place(*path: str) -> dg.LocalFileCodeReference:
-        line = checked.position(*path).line
-        return dg.LocalFileCodeReference(file_path=str(file), line_number=line, label="contract")
+    def place(*path: str) -> dg.CodeReferencesMetadataValue:
+        return line_of_contract(file, checked.position(*path).line)
 
     deps = [models[name] for name in model_names(contract) if name in models]
     assets = [activated_asset(contract, deps=deps, place=place("workflow"), clock=clock)]

@@ -7,15 +7,23 @@ Variables for dbt come from ``ACTIVATION_DBT_VARS``, a JSON object, read when th
 
 from __future__ import annotations
 
-from collections.abc import Iterator  # noqa: TC003 - Dagster reads annotations
 import json
 import sys
+from collections.abc import Iterator  # noqa: TC003 - Dagster reads annotations
+from functools import cached_property
+from importlib import metadata
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import dagster as dg
-from dagster_dbt import DagsterDbtTranslator, DagsterDbtTranslatorSettings, DbtCliResource
-from dagster_dbt import DbtProject, dbt_assets
+from dagster_dbt import (
+    DagsterDbtTranslator,
+    DagsterDbtTranslatorSettings,
+    DbtCliResource,
+    DbtProject,
+    dbt_assets,
+)
+from packaging.version import Version
 
 from activation_pipeline.errors import ConfigurationError
 from activation_pipeline.orchestration.naming import WRITER_POOL
@@ -29,7 +37,7 @@ TRANSLATOR = DagsterDbtTranslator(DagsterDbtTranslatorSettings(enable_asset_chec
 
 
 def open_project(folder: Path, environment: Mapping[str, str]) -> DbtProject:
-    """Locate the project, and make its manifest where there is none yet.
+    """Locate the project, and make its manifest where there is none or it may have changed.
 
     Raises:
         ConfigurationError: no dbt project there, or dbt cannot parse it.
@@ -45,7 +53,8 @@ def open_project(folder: Path, environment: Mapping[str, str]) -> DbtProject:
         profiles_dir=Path(profiles) if profiles else None,
         target_path=Path(environment.get("DBT_TARGET_PATH") or "target"),
     )
-    if not project.manifest_path.is_file():
+    # In `dagster dev` the models change under the running page, so dbt looks at each reload.
+    if environment.get("DAGSTER_IS_DEV_CLI") or not project.manifest_path.is_file():
         parsed = dbt_resource(project).cli(
             ["parse", "--quiet"], target_path=project.target_path, raise_on_error=False
         )
@@ -57,12 +66,27 @@ def open_project(folder: Path, environment: Mapping[str, str]) -> DbtProject:
     return project
 
 
+class InstalledDbt(DbtCliResource):
+    """The dbt of this environment, whose version is known without asking it.
+
+    Asked for its version, dbt also asks the package index for the newest one: a request to
+    another machine and three seconds, in every run.
+    """
+
+    @cached_property
+    def _cli_version(self) -> Version:
+        return Version(metadata.version("dbt-core"))
+
+
 def dbt_resource(project: DbtProject) -> DbtCliResource:
     """Run the dbt that is installed beside this Python, or else the one on the path."""
     beside = Path(sys.executable).with_name("dbt")
-    return DbtCliResource(
-        project_dir=project, dbt_executable=str(beside) if beside.is_file() else "dbt"
-    )
+    if beside.is_file():
+        return InstalledDbt(
+            project_dir=project,  # type: ignore[arg-type] # it takes a project, as its parent does
+            dbt_executable=str(beside),
+        )
+    return DbtCliResource(project_dir=project)
 
 
 def dbt_models(project: DbtProject) -> dg.AssetsDefinition:

@@ -7,13 +7,14 @@ because it has no sync.
 
 from __future__ import annotations
 
-from collections.abc import Iterator  # noqa: TC003 - Dagster reads annotations
 import hashlib
+from collections.abc import Iterator  # noqa: TC003 - Dagster reads annotations
 from typing import TYPE_CHECKING
 
 import dagster as dg
 
 from activation_pipeline.orchestration.naming import job_name, malformed_key
+from activation_pipeline.orchestration.reporting import line_of_contract
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -38,7 +39,6 @@ def malformed_definitions(stem: str, checked: Checked, *, file: Path) -> dg.Defi
     problems = _table(checked.problems)
     version = hashlib.sha256(headline.encode()).hexdigest()[:16]
     line = checked.errors[0].line if checked.errors else 1
-    place = dg.LocalFileCodeReference(file_path=str(file), line_number=line, label="contract")
 
     @dg.asset(
         key=key,
@@ -49,9 +49,7 @@ def malformed_definitions(stem: str, checked: Checked, *, file: Path) -> dg.Defi
         # Tried once by itself, and again when the problems change: so it is red unasked.
         automation_condition=dg.AutomationCondition.initial_evaluation()
         | dg.AutomationCondition.code_version_changed(),
-        metadata={
-            "dagster/code_references": dg.CodeReferencesMetadataValue(code_references=[place])
-        },
+        metadata={"dagster/code_references": line_of_contract(file, line)},
         check_specs=[
             dg.AssetCheckSpec(
                 CONTRACT_VALID,

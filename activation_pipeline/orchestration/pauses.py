@@ -15,7 +15,9 @@ from activation_pipeline.evidence import Pause
 from activation_pipeline.orchestration.checks import pause_result
 from activation_pipeline.orchestration.failing import told_to_dagster
 from activation_pipeline.orchestration.naming import PAUSE_JOB, RESUME_JOB, activated_key
-from activation_pipeline.orchestration.resources import ActivationResource
+from activation_pipeline.orchestration.resources import (
+    ActivationResource,  # noqa: TC001 - Dagster reads annotations
+)
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping

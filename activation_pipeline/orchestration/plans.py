@@ -7,6 +7,7 @@ is shown by the checks and held by the sync.
 from __future__ import annotations
 
 from datetime import UTC, datetime, timedelta
+from itertools import pairwise
 from typing import TYPE_CHECKING
 
 import dagster as dg
@@ -15,7 +16,9 @@ from croniter import croniter
 from activation_pipeline.orchestration.failing import told_to_dagster
 from activation_pipeline.orchestration.naming import WRITER_POOL, activated_key
 from activation_pipeline.orchestration.reporting import plan_metadata
-from activation_pipeline.orchestration.resources import ActivationResource
+from activation_pipeline.orchestration.resources import (
+    ActivationResource,  # noqa: TC001 - Dagster reads annotations
+)
 from activation_pipeline.prepare import prepare
 
 if TYPE_CHECKING:
@@ -32,7 +35,7 @@ def activated_asset(
     contract: Contract,
     *,
     deps: Sequence[dg.AssetKey],
-    place: dg.LocalFileCodeReference,
+    place: dg.CodeReferencesMetadataValue,
     clock: Callable[[], datetime],
 ) -> dg.AssetsDefinition:
     """Make the asset whose materialization is the contract's plan.
@@ -54,7 +57,7 @@ def activated_asset(
         kinds={"duckdb", "parquet"},
         tags=_tags(contract),
         metadata={
-            "dagster/code_references": dg.CodeReferencesMetadataValue(code_references=[place]),
+            "dagster/code_references": place,
             "owners": dg.MetadataValue.json(contract.owners.model_dump()),
             "destinations": dg.MetadataValue.json(sorted(contract.destinations)),
         },
@@ -81,10 +84,9 @@ def longest_age(freshness: Freshness) -> timedelta:
     At least the longest wait between two refreshes and an hour for the run itself, so that a
     daily value that is stale after 24 hours is not shown as late every morning.
     """
-    local = _ANY_START
-    ticks = croniter(freshness.refresh, local, ret_type=datetime)
+    ticks = croniter(freshness.refresh, _ANY_START, ret_type=datetime)
     times = [ticks.get_next() for _ in range(_TICKS)]
-    gap = max(later - sooner for sooner, later in zip(times, times[1:], strict=False))
+    gap = max(later - sooner for sooner, later in pairwise(times))
     return max(freshness.stale_after, gap + _GRACE)
 
 

@@ -14,7 +14,9 @@ import dagster as dg
 from activation_pipeline.orchestration.failing import told_to_dagster
 from activation_pipeline.orchestration.naming import reconciliation_key, sync_key
 from activation_pipeline.orchestration.reporting import reconciliation_metadata
-from activation_pipeline.orchestration.resources import ActivationResource
+from activation_pipeline.orchestration.resources import (
+    ActivationResource,  # noqa: TC001 - Dagster reads annotations
+)
 from activation_pipeline.orchestration.syncs import check_mapped
 from activation_pipeline.reconcile import reconcile
 

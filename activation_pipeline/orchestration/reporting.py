@@ -6,6 +6,7 @@ counts, never the rows. Every number is plotted over time by Dagster's page on i
 
 from __future__ import annotations
 
+import warnings
 from typing import TYPE_CHECKING
 
 import dagster as dg
@@ -14,6 +15,7 @@ from activation_pipeline.plan import OPERATIONS
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
+    from pathlib import Path
 
     from activation_pipeline.deliver import Report
     from activation_pipeline.evidence import GateResult
@@ -21,7 +23,17 @@ if TYPE_CHECKING:
     from activation_pipeline.plan import Plan
     from activation_pipeline.reconcile import Reconciliation
 
-Metadata = dict[str, dg.MetadataValue]  # type: ignore[type-arg] # values of any kind
+Metadata = dict[str, dg.MetadataValue]
+_Cell = str | int
+
+
+def line_of_contract(file: Path, line: int) -> dg.CodeReferencesMetadataValue:
+    """Link to a line of a contract's file, as "Open contract in editor" on Dagster's page."""
+    with warnings.catch_warnings():
+        # Dagster calls the link beta, once for each asset, in front of every command's output.
+        warnings.simplefilter("ignore", dg.BetaWarning)
+        place = dg.LocalFileCodeReference(file_path=str(file), line_number=line, label="contract")
+        return dg.CodeReferencesMetadataValue(code_references=[place])
 
 
 def plan_metadata(evaluation: Evaluation) -> Metadata:
@@ -91,13 +103,15 @@ def reconciliation_metadata(found: Reconciliation) -> Metadata:
 
 
 def _counts(name: str, counts: Mapping[str, int]) -> dg.TableMetadataValue:
-    rows = [{name: key, "count": count} for key, count in sorted(counts.items())]
+    rows: list[dict[str, _Cell]] = [
+        {name: key, "count": count} for key, count in sorted(counts.items())
+    ]
     columns = [dg.TableColumn(name, "string"), dg.TableColumn("count", "int")]
     return _table(rows, columns)
 
 
 def _operations(plan: Plan) -> dg.TableMetadataValue:
-    rows = [
+    rows: list[dict[str, _Cell]] = [
         {
             "destination": part.destination,
             "planned": part.rows,
@@ -114,7 +128,7 @@ def _operations(plan: Plan) -> dg.TableMetadataValue:
 
 
 def _withheld(plan: Plan) -> dg.TableMetadataValue:
-    rows = [
+    rows: list[dict[str, _Cell]] = [
         {"destination": part.destination, "reason": reason, "count": count}
         for part in plan.parts
         for reason, count in sorted(part.withheld.items())
@@ -123,9 +137,7 @@ def _withheld(plan: Plan) -> dg.TableMetadataValue:
     return _table(rows, [*columns, dg.TableColumn("count", "int")])
 
 
-def _table(
-    rows: list[dict[str, str | int]], columns: list[dg.TableColumn]
-) -> dg.TableMetadataValue:
+def _table(rows: list[dict[str, _Cell]], columns: list[dg.TableColumn]) -> dg.TableMetadataValue:
     # The schema is given, because an empty table has no first row to take it from.
     records = [dg.TableRecord(row) for row in rows]
     return dg.MetadataValue.table(records, schema=dg.TableSchema(columns))

@@ -14,7 +14,9 @@ from activation_pipeline.deliver import deliver
 from activation_pipeline.orchestration.failing import told_to_dagster
 from activation_pipeline.orchestration.naming import activated_key, sync_key
 from activation_pipeline.orchestration.reporting import report_metadata
-from activation_pipeline.orchestration.resources import ActivationResource
+from activation_pipeline.orchestration.resources import (
+    ActivationResource,  # noqa: TC001 - Dagster reads annotations
+)
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -29,7 +31,7 @@ def sync_asset(
     contract: Contract,
     destination: str,
     *,
-    place: dg.LocalFileCodeReference,
+    place: dg.CodeReferencesMetadataValue,
     clock: Callable[[], datetime],
 ) -> dg.AssetsDefinition:
     """Make the asset whose materialization is a whole delivery to one destination."""
@@ -45,7 +47,7 @@ def sync_asset(
         kinds={kind},
         tags={"activation/behavior": mapping.behavior},
         metadata={
-            "dagster/code_references": dg.CodeReferencesMetadataValue(code_references=[place]),
+            "dagster/code_references": place,
             "read_by": dg.MetadataValue.json(list(mapping.read_by)),
             "edited_by": dg.MetadataValue.text(mapping.edited_by),
         },
