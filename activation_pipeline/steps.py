@@ -55,7 +55,7 @@ def next_steps(
     if contract.launch.decision == "pause":
         what = "launch.decision of the contract is pause: review it, change it in the file, merge"
         steps.append(Step(owners.workflow, what))
-    if steps or len(failing) > len(others):
+    if contract.launch.decision == "pause" or any(r.signer is None for r in failing):
         steps.append(again)
     # An equal plan keeps its id and its signatures, so they are asked for after planning again.
     steps += [_signed(contract, evaluation.plan, r) for r in others if r.signer is not None]

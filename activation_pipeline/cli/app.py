@@ -115,6 +115,43 @@ def sync(contract: Contract, *, destination: Destination = None, as_json: AsJson
     command.run(contract, destination=destination, as_json=as_json)
 
 
+@app.command(epilog='Example: activation pause renewal_risk_review --by dana --reason "wrong band"')
+def pause(
+    contract: Contract,
+    *,
+    by: By,
+    reason: Annotated[str, typer.Option(help="Why; shown to everyone.", callback=_one_line)],
+    until: Annotated[
+        str | None, typer.Option(help="A duration (4h, 2d) or a moment (2026-12-01T08:00Z).")
+    ] = None,
+    destination: Destination = None,
+    as_json: AsJson = False,
+) -> None:
+    """Stop a contract, or one of its destinations, at once: between batches too."""
+    from activation_pipeline.cli import pauses as command  # noqa: PLC0415 - keeps --help quick
+
+    command.stop(
+        contract, by=by, reason=reason, until=until, destination=destination, as_json=as_json
+    )
+
+
+@app.command(epilog="Example: activation resume renewal_risk_review --by dana")
+def resume(
+    contract: Contract,
+    *,
+    by: By,
+    reason: Annotated[
+        str | None, typer.Option(help="What was found, for the record.", callback=_one_line)
+    ] = None,
+    destination: Destination = None,
+    as_json: AsJson = False,
+) -> None:
+    """End a pause; a destination that was paused by itself is resumed by itself."""
+    from activation_pipeline.cli import pauses as command  # noqa: PLC0415 - keeps --help quick
+
+    command.restart(contract, by=by, reason=reason, destination=destination, as_json=as_json)
+
+
 @app.command(epilog="Example: activation status renewal_risk_review")
 def status(
     contract: Annotated[
@@ -127,6 +164,22 @@ def status(
     from activation_pipeline.cli import status as command  # noqa: PLC0415 - keeps --help quick
 
     command.run(contract, as_json=as_json)
+
+
+@app.command(epilog="Example: activation explain renewal_risk_review A-1042")
+def explain(
+    contract: Contract,
+    key: Annotated[str, typer.Argument(metavar="KEY", help="The entity's key in the warehouse.")],
+    *,
+    as_json: AsJson = False,
+) -> None:
+    """Show one record's path: candidate, disposition, change, gates, delivery, read-back.
+
+    Field values are shown, with --json too: mind where you paste it.
+    """
+    from activation_pipeline.cli import explain as command  # noqa: PLC0415 - keeps --help quick
+
+    command.run(contract, key, as_json=as_json)
 
 
 @app.command(epilog="Example: activation sandbox --port 8300")

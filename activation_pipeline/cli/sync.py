@@ -66,7 +66,7 @@ def _deliver(contract: Contract, destination: str, runtime: Runtime) -> dict[str
 
 
 def _answered(contract: str, destination: str, runtime: Runtime) -> int:
-    """Count the newest plan's rows that have an answer: a delivery's report is over all attempts."""
+    """Count the newest plan's answered rows: a delivery reports over all of its attempts."""
     evaluation = runtime.ledger.newest(contract)
     if evaluation is None or evaluation.plan is None:
         return 0

@@ -1,0 +1,125 @@
+"""``activation pause`` and ``activation resume``: a stop with who, why and until when.
+
+A stop works on a contract whose file is malformed too: who has to stop something in the
+night should not have to mend it first.
+"""
+
+from __future__ import annotations
+
+from dataclasses import asdict
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING, Any
+
+import typer
+from pydantic_core import PydanticCustomError
+
+from activation_pipeline.cli import opening, output
+from activation_pipeline.contract import parse_duration
+from activation_pipeline.evidence import Pause
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from activation_pipeline.loading import Checked
+
+
+def moment(text: str, *, now: datetime) -> datetime:
+    """Read when a stop ends: a duration from now (4h, 2d), or a moment with its zone.
+
+    Raises:
+        typer.BadParameter: neither, a moment without zone, or not in the future.
+    """
+    try:
+        until = now + parse_duration(text)
+    except PydanticCustomError:
+        until = _iso(text)
+    if until <= now:
+        raise typer.BadParameter(f"--until: {output.cell(until)} is not in the future")
+    return until
+
+
+def _iso(text: str) -> datetime:
+    try:
+        found = datetime.fromisoformat(text)
+    except ValueError:
+        hint = "write a duration as in 4h, or a moment as in 2026-12-01T08:00Z"
+        raise typer.BadParameter(f"--until: {text!r} is no time; {hint}") from None
+    if found.tzinfo is None:
+        raise typer.BadParameter(f"--until: {text} has no time zone; write {text}Z for UTC")
+    return found.astimezone(UTC)
+
+
+def stop(
+    name: str,
+    *,
+    by: str,
+    reason: str,
+    until: str | None,
+    destination: str | None,
+    as_json: bool,
+) -> None:
+    """Pause a contract, or one of its destinations, from now on."""
+    found = opening.settings()
+    checked = opening.checked(found, name)
+    _check_destination(checked, name, destination)
+    now = opening.now()
+    end = moment(until, now=now) if until else None
+    with opening.runtime(found) as runtime:
+        runtime.ledger.pause(Pause(name, destination, by, reason, now, end))
+        pauses = runtime.ledger.pauses(name, now=now)
+    if as_json:
+        output.show_json(_document(name, pauses))
+        return
+    limit = f" until {output.cell(end)}" if end else " until somebody resumes it"
+    where = f" --destination {destination}" if destination else ""
+    who = checked.contract.monitoring.restarted_by if checked.contract else "its workflow owner"
+    output.show(
+        [
+            f"{name}: {destination or 'all destinations'}: paused{limit}; nothing more is sent",
+            f"{who} may restart: activation resume {name}{where} --by WHO",
+        ]
+    )
+
+
+def restart(
+    name: str, *, by: str, reason: str | None, destination: str | None, as_json: bool
+) -> None:
+    """End the pause of a contract, or of one of its destinations; says what stays paused."""
+    found = opening.settings()
+    _check_destination(opening.checked(found, name), name, destination)
+    now = opening.now()
+    with opening.runtime(found) as runtime:
+        before = runtime.ledger.pauses(name, now=now)
+        paused = any(pause.destination == destination for pause in before)
+        if paused:
+            runtime.ledger.resume(Pause(name, destination, by, reason or "", now, None))
+        left = runtime.ledger.pauses(name, now=now)
+    if as_json:
+        output.show_json({**_document(name, left), "resumed": paused})
+        return
+    where = destination or "all destinations"
+    lines = [f"{name}: {where}: resumed" if paused else f"{name}: {where}: was not paused"]
+    for pause in left:
+        option = f" --destination {pause.destination}" if pause.destination else ""
+        lines.append(
+            f"still paused ({pause.destination or 'all destinations'}) since "
+            f"{output.cell(pause.since)}: activation resume {name}{option} --by WHO"
+        )
+    if paused and not left:
+        lines.append(f"next: activation plan {name}, then activation status {name}")
+    output.show(lines)
+
+
+def _check_destination(checked: Checked, name: str, destination: str | None) -> None:
+    """Refuse a destination that the contract surely does not have, so that no stop goes astray."""
+    known = (
+        checked.contract.destinations if checked.contract else checked.sections.get("destinations")
+    )
+    if destination is not None and known is not None and destination not in known:
+        raise typer.BadParameter(
+            f"{destination}: {name} has no such destination; it has {', '.join(known)}"
+        )
+
+
+def _document(name: str, pauses: Sequence[Pause]) -> dict[str, Any]:
+    return {"contract": name, "pauses": [asdict(pause) for pause in pauses]}
