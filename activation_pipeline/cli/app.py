@@ -65,7 +65,9 @@ def validate(
 
 @app.command(epilog="Example: activation plan renewal_risk_review")
 def plan(contract: Contract, *, as_json: AsJson = False) -> None:
-    """Make a plan, judge it, and show what it would change and what stops it.
+    """Make a plan, judge it, and show what would change.
+
+    What stops it, who may sign, and with which command, is shown as well.
 
     Ends with 0 when a plan was made, also when its decision is to pause; the JSON report has the
     decision.
@@ -73,6 +75,24 @@ def plan(contract: Contract, *, as_json: AsJson = False) -> None:
     from activation_pipeline.cli import plan as command  # noqa: PLC0415 - keeps --help quick
 
     command.run(contract, as_json=as_json)
+
+
+@app.command(epilog="Example: activation review renewal_risk_review > review.md")
+def review(
+    contract: Contract,
+    *,
+    show_values: Annotated[
+        bool, typer.Option("--show-values", help="Show the sample's values, not only set or empty.")
+    ] = False,
+    as_json: AsJson = False,
+) -> None:
+    """Write the launch review's one to two pages, in Markdown.
+
+    The sample is the same when shown again; values are masked unless asked for.
+    """
+    from activation_pipeline.cli import review as command  # noqa: PLC0415 - keeps --help quick
+
+    command.run(contract, show_values=show_values, as_json=as_json)
 
 
 @app.command(
@@ -94,7 +114,7 @@ def approve(
     ] = None,
     as_json: AsJson = False,
 ) -> None:
-    """Record a role's word: on the contract, in its file; with --plan, on one plan.
+    """Record a role's approval of a contract, or of one plan.
 
     Without --plan one line is added under launch.approvals of the YAML file; commit it.
     """
@@ -106,7 +126,7 @@ def approve(
 
 @app.command(epilog="Example: activation sync renewal_risk_review --destination salesforce")
 def sync(contract: Contract, *, destination: Destination = None, as_json: AsJson = False) -> None:
-    """Send the newest plan, if it may go: to every destination, or to one.
+    """Send the newest plan to its destinations, if it may go.
 
     Ends with the highest code of its destinations.
     """
@@ -127,7 +147,10 @@ def pause(
     destination: Destination = None,
     as_json: AsJson = False,
 ) -> None:
-    """Stop a contract, or one of its destinations, at once: between batches too."""
+    """Stop a contract, or one destination, at once.
+
+    A delivery that is running stops before its next batch.
+    """
     from activation_pipeline.cli import pauses as command  # noqa: PLC0415 - keeps --help quick
 
     command.stop(
@@ -146,7 +169,10 @@ def resume(
     destination: Destination = None,
     as_json: AsJson = False,
 ) -> None:
-    """End a pause; a destination that was paused by itself is resumed by itself."""
+    """End a pause.
+
+    A destination that was paused by itself is resumed by itself, with --destination.
+    """
     from activation_pipeline.cli import pauses as command  # noqa: PLC0415 - keeps --help quick
 
     command.restart(contract, by=by, reason=reason, destination=destination, as_json=as_json)
@@ -160,7 +186,7 @@ def status(
     *,
     as_json: AsJson = False,
 ) -> None:
-    """Show the decision, plan, freshness, pauses, deliveries, and what is next."""
+    """Show decision, plan age, pauses, deliveries, what is next."""
     from activation_pipeline.cli import status as command  # noqa: PLC0415 - keeps --help quick
 
     command.run(contract, as_json=as_json)
@@ -173,13 +199,32 @@ def explain(
     *,
     as_json: AsJson = False,
 ) -> None:
-    """Show one record's path: candidate, disposition, change, gates, delivery, read-back.
+    """Show one record's path, from candidate to read-back.
 
     Field values are shown, with --json too: mind where you paste it.
     """
     from activation_pipeline.cli import explain as command  # noqa: PLC0415 - keeps --help quick
 
     command.run(contract, key, as_json=as_json)
+
+
+@app.command(epilog="Example: activation export expansion_education --to /tmp/expansion")
+def export(
+    contract: Contract,
+    *,
+    to: Annotated[
+        Path | None, typer.Option("--to", help="Folder; left out: export_CONTRACT here.")
+    ] = None,
+    as_json: AsJson = False,
+) -> None:
+    """Write who is in, who is out and why, as CSV and Parquet.
+
+    In the CSV files, text that begins with = + - @, a tab or a line end gets an apostrophe in
+    front, so that no spreadsheet runs it; Parquet is exact. Files of the same names are replaced.
+    """
+    from activation_pipeline.cli import export as command  # noqa: PLC0415 - keeps --help quick
+
+    command.run(contract, folder=to, as_json=as_json)
 
 
 @app.command(epilog="Example: activation sandbox --port 8300")
@@ -191,7 +236,10 @@ def sandbox(
     ] = None,
     as_json: AsJson = False,
 ) -> None:
-    """Run local stand-ins of the destinations and print the settings that reach them."""
+    """Run local stand-ins of the destinations.
+
+    Prints the settings that reach them and serves until it is stopped.
+    """
     from activation_pipeline.cli import sandbox as command  # noqa: PLC0415 - keeps --help quick
 
     command.run(port=port, records=records, as_json=as_json)
