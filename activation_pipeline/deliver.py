@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections import Counter
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Literal
 
 import pyarrow.parquet as pq
 
@@ -22,8 +22,6 @@ from activation_pipeline.settle import settle
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping, Sequence
     from datetime import datetime
-    from pathlib import Path
-
     import pyarrow as pa
 
     from activation_pipeline.contract import Contract
@@ -38,8 +36,8 @@ if TYPE_CHECKING:
     from activation_pipeline.runtime import Runtime
 
 Outcome = Literal["delivered", "delivered_in_part", "rejected", "alert_only", "nothing_to_send"]
-# Validating has a price per call, so it looks at many batches at once.
-_SLICE_ROWS = 10_000
+# Validating and converting have a price per call, so it looks at many batches at once.
+_SLICE_ROWS = 25_000
 
 
 @dataclass(frozen=True)
@@ -154,12 +152,14 @@ def _send_all(sending: _Sending, attempt: Attempt, waiting: Sequence[tuple[int, 
     ended: tuple[int, BatchResult] | None = None
     log = sending.runtime.ledger.deliveries
     try:
-        for first, batch in _batches(sending, waiting):
-            now = sending.clock()
-            pauses = sending.runtime.ledger.pauses(sending.contract.name, now=now)
-            check_pauses(sending.contract, sending.destination, pauses)
+        for batch in _batches(sending, waiting):
             intent = log.intend(
-                attempt, first_row=first, last_row=first + len(batch), now=now, ended=ended
+                attempt,
+                first_row=batch.first_row,
+                last_row=batch.last_row,
+                now=sending.clock(),
+                ended=ended,
+                check=lambda pauses: check_pauses(sending.contract, sending.destination, pauses),
             )
             ended = None
             ended = (intent, _send_batch(sending, batch))
@@ -169,105 +169,94 @@ def _send_all(sending: _Sending, attempt: Attempt, waiting: Sequence[tuple[int, 
 
 
 @dataclass(frozen=True)
-class _Row:
-    """One planned row: the record to send, or why it is not sent."""
+class _Batch:
+    """Neighbouring planned rows: the records that may go, and those that are held back."""
 
-    key: str
-    destination_id: str
-    record: OutgoingRecord | None
-    held: tuple[str, str | None] | None
-
-
-def _batches(
-    sending: _Sending, waiting: Sequence[tuple[int, int]]
-) -> Iterator[tuple[int, list[_Row]]]:
-    """Cut the waiting rows into batches: the first row's number, and the rows."""
-    path = sending.runtime.snapshots.part(
-        sending.contract.name, sending.plan.id, sending.destination
-    )
-    size = sending.client.batch_size(sending.target)
-    for first, rows in _slices(sending, path, waiting):
-        for start in range(0, len(rows), size):
-            yield first + start, rows[start : start + size]
+    first_row: int
+    last_row: int
+    records: Sequence[OutgoingRecord]
+    held: Sequence[RecordOutcome]
 
 
-def _slices(
-    sending: _Sending, path: Path, waiting: Sequence[tuple[int, int]]
-) -> Iterator[tuple[int, list[_Row]]]:
-    """Read, validate and convert the snapshot piece by piece; never the whole of it."""
+def _batches(sending: _Sending, waiting: Sequence[tuple[int, int]]) -> Iterator[_Batch]:
+    """Read, validate and convert the snapshot piece by piece, and cut it into batches."""
     # Importing pandas takes longer than a delivery without changes does, so it waits until here.
     from activation_pipeline import outgoing  # noqa: PLC0415
 
-    fields = list(sending.target.fields)
+    contract, plan, fields = sending.contract.name, sending.plan.id, list(sending.target.fields)
+    path = sending.runtime.snapshots.part(contract, plan, sending.destination)
     size = sending.client.batch_size(sending.target)
-    step = max(1, _SLICE_ROWS // size) * size
+    limits = sending.client.limits(sending.target)
     with pq.ParquetFile(path) as file:
-        schema = outgoing.outgoing_schema(
-            sending.target.fields, file.schema_arrow, sending.client.limits(sending.target)
-        )
-        at = 0
-        for piece in file.iter_batches(batch_size=step):
-            for first, last in waiting:
-                start, stop = max(first, at), min(last, at + piece.num_rows)
-                if start < stop:
-                    cut = piece.slice(start - at, stop - start)
-                    broken = outgoing.held_rows(cut, schema, fields)
-                    bad = {row.row: (row.code, row.field) for row in broken}
-                    yield start, _rows(sending, cut, bad, outgoing)
-            at += piece.num_rows
+        schema = outgoing.outgoing_schema(sending.target.fields, file.schema_arrow, limits)
+        for first, piece in _waiting_pieces(file, waiting, max(1, _SLICE_ROWS // size) * size):
+            broken = outgoing.held_rows(piece, schema, fields)
+            held = _held(sending, piece, {row.row: (row.code, row.field) for row in broken})
+            records = outgoing.records(piece, fields, frozenset(held))
+            for start in range(0, piece.num_rows, size):
+                rows = range(start, min(start + size, piece.num_rows))
+                yield _Batch(
+                    first + rows.start,
+                    first + rows.stop,
+                    [r for r in records[rows.start : rows.stop] if r is not None],
+                    [held[row] for row in rows if row in held] if held else (),
+                )
 
 
-def _rows(
-    sending: _Sending, cut: pa.RecordBatch, bad: Mapping[int, tuple[str, str | None]], outgoing: Any
-) -> list[_Row]:
-    keys = cut.column("key").to_pylist()
-    identifiers = cut.column("destination_id").to_pylist()
-    records = outgoing.records(cut, list(sending.target.fields), frozenset(bad))
-    rows = []
-    for number, (key, identifier, record) in enumerate(
-        zip(keys, identifiers, records, strict=True)
-    ):
-        left = sending.held.get((key, identifier))
-        why = (left, None) if left is not None else bad.get(number)
-        rows.append(_Row(key, identifier, None if why else record, why))
-    return rows
+def _waiting_pieces(
+    file: pq.ParquetFile, waiting: Sequence[tuple[int, int]], step: int
+) -> Iterator[tuple[int, pa.RecordBatch]]:
+    """Cut the rows that wait out of the snapshot: the first row's number, and the rows."""
+    at = 0
+    for piece in file.iter_batches(batch_size=step):
+        for first, last in waiting:
+            start, stop = max(first, at), min(last, at + piece.num_rows)
+            if start < stop:
+                yield start, piece.slice(start - at, stop - start)
+        at += piece.num_rows
 
 
-def _send_batch(sending: _Sending, batch: Sequence[_Row]) -> BatchResult:
+def _held(
+    sending: _Sending, piece: pa.RecordBatch, broken: Mapping[int, tuple[str, str | None]]
+) -> dict[int, RecordOutcome]:
+    """Say which rows of a piece stay, and why: no longer eligible, or not fit to be sent."""
+    if not sending.held and not broken:
+        return {}
+    keys = zip(
+        piece.column("key").to_pylist(), piece.column("destination_id").to_pylist(), strict=True
+    )
+    found = {}
+    for row, address in enumerate(keys):
+        left = sending.held.get(address)
+        why = (left, None) if left is not None else broken.get(row)
+        if why is not None:
+            found[row] = RecordOutcome(*address, "held", *why, "held back at send")
+    return found
+
+
+def _send_batch(sending: _Sending, batch: _Batch) -> BatchResult:
     """Send what may go of one batch and account for every row of it."""
-    records = [row.record for row in batch if row.record is not None]
-    held = [
-        RecordOutcome(
-            row.key, row.destination_id, "held", row.held[0], row.held[1], "held back at send"
-        )
-        for row in batch
-        if row.held is not None
-    ]
-    if not records:
-        return BatchResult(0, 0, len(held), 0, tuple(held))
-    outcome = sending.client.send(sending.target, records)
-    return _accounted(batch, records, held, outcome)
+    if not batch.records:
+        return BatchResult(0, 0, len(batch.held), 0, tuple(batch.held))
+    return _accounted(batch, sending.client.send(sending.target, batch.records))
 
 
-def _accounted(
-    batch: Sequence[_Row],
-    records: Sequence[OutgoingRecord],
-    held: Sequence[RecordOutcome],
-    outcome: BatchOutcome,
-) -> BatchResult:
+def _accounted(batch: _Batch, outcome: BatchOutcome) -> BatchResult:
     notes = [("CREATED", key) for key in outcome.created]
     notes += [("UNCHANGED", key) for key in outcome.unchanged]
-    listed = [*held]
+    listed = [*batch.held]
     counts = Counter(fault.state for fault in outcome.faults)
     if outcome.faults or notes:
-        ids = {row.key: row.destination_id for row in batch}
+        ids = {record.key: record.destination_id for record in batch.records}
         listed += [
             RecordOutcome(f.key, ids[f.key], f.state, f.code, f.field, f.message)
             for f in outcome.faults
         ]
         listed += [RecordOutcome(key, ids[key], "accepted", code, None, "") for code, key in notes]
-    accepted = len(records) - len(outcome.faults)
-    return BatchResult(accepted, counts["rejected"], len(held), counts["unknown"], tuple(listed))
+    accepted = len(batch.records) - len(outcome.faults)
+    return BatchResult(
+        accepted, counts["rejected"], len(batch.held), counts["unknown"], tuple(listed)
+    )
 
 
 def _report(

@@ -19,7 +19,7 @@ import pyarrow.compute as pc
 from activation_pipeline.destinations import OutgoingRecord
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping, Sequence
+    from collections.abc import Callable, Iterable, Mapping, Sequence
 
     from activation_pipeline.contract import MappedField
     from activation_pipeline.destinations import Value
@@ -171,17 +171,24 @@ def records(
     else:
         kept = slice_
     names = ("key", "destination_id", "destination_key", "operation")
-    heads = zip(*(kept.column(name).to_pylist() for name in names), strict=True)
-    if fields:
-        after = [_plain(kept.column(f"after:{name}").to_pylist()) for name in fields]
-        write = [kept.column(f"write:{name}").to_pylist() for name in fields]
-        values: Any = (
-            {name: value for name, value, sent in zip(fields, row, flags, strict=True) if sent}
-            for row, flags in zip(zip(*after, strict=True), zip(*write, strict=True), strict=True)
-        )
-    else:
-        values = ({} for _ in range(kept.num_rows))
-    ready = iter(
-        [OutgoingRecord(k, i, d, o, v) for (k, i, d, o), v in zip(heads, values, strict=True)]
-    )
+    heads = [kept.column(name).to_pylist() for name in names]
+    values = _written_values(kept, fields)
+    ready = map(OutgoingRecord, *heads, values)
+    if not held:
+        return list(ready)
     return [None if row in held else next(ready) for row in range(slice_.num_rows)]
+
+
+def _written_values(kept: arrow.RecordBatch, fields: Sequence[str]) -> Iterable[dict[str, Value]]:
+    """Give each row's values, without the fields that keep theirs."""
+    if not fields:
+        return ({} for _ in range(kept.num_rows))
+    after = zip(*(_plain(kept.column(f"after:{name}").to_pylist()) for name in fields), strict=True)
+    write = [kept.column(f"write:{name}") for name in fields]
+    if all(pc.all(flags, min_count=0).as_py() for flags in write):
+        return (dict(zip(fields, row, strict=True)) for row in after)
+    flagged = zip(*(flags.to_pylist() for flags in write), strict=True)
+    return (
+        {name: value for name, value, sent in zip(fields, row, flags, strict=True) if sent}
+        for row, flags in zip(after, flagged, strict=True)
+    )

@@ -11,7 +11,7 @@ from __future__ import annotations
 import importlib
 import pkgutil
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Literal, Protocol
+from typing import TYPE_CHECKING, Literal, NamedTuple, Protocol
 
 from activation_pipeline.errors import ConfigurationError
 
@@ -40,8 +40,7 @@ class Target:
     fields: Mapping[str, MappedField]
 
 
-@dataclass(frozen=True, slots=True)
-class OutgoingRecord:
+class OutgoingRecord(NamedTuple):
     """One record's change, ready to send.
 
     ``key`` is ours, ``destination_id`` the record's id there, ``destination_key`` its value

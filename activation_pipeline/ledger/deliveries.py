@@ -6,7 +6,8 @@ record. A record has a row only where it was not simply accepted.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
+from datetime import timedelta
 from typing import TYPE_CHECKING, Any, cast
 
 import sqlalchemy as sa
@@ -14,12 +15,15 @@ import sqlalchemy as sa
 from activation_pipeline.errors import RefusedError
 from activation_pipeline.ledger import tables as t
 from activation_pipeline.ledger._engine import moment, written
+from activation_pipeline.ledger._pauses import read_pauses
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
     from datetime import datetime
 
     from sqlalchemy.engine import Connection, Engine
+
+    from activation_pipeline.evidence import Pause
 
 
 @dataclass(frozen=True)
@@ -65,12 +69,26 @@ class Totals:
     unknown: int = 0
 
 
+_RENEW_EVERY = timedelta(seconds=5)
+
+# Built once: SQLAlchemy spends more time on composing a statement than SQLite on running it.
+_RENEW = (
+    sa.update(t.leases)
+    .where(t.leases.c.delivery == sa.bindparam("of"))
+    .values(renewed_at=sa.bindparam("at"))
+)
+_INTEND = sa.insert(t.batch_intents)
+_ADD_RESULT = sa.insert(t.batch_results)
+_ADD_OUTCOME = sa.insert(t.record_outcomes)
+
+
 class Deliveries:
     """Attempts to deliver, their batches and what they left behind."""
 
     def __init__(self, engine: Engine) -> None:
         """Share the ledger's database."""
         self._engine = engine
+        self._renewed: dict[int, datetime] = {}
 
     def begin(
         self,
@@ -102,15 +120,15 @@ class Deliveries:
                     clause="one_sender",
                 )
             connection.execute(sa.delete(lease).where(mine))
-            row = sa.insert(t.deliveries).values(
-                contract=contract,
-                destination=destination,
-                plan=plan,
-                batch_size=batch_size,
-                holder=holder,
-                at=written(now),
-            )
-            identifier = _new_id(connection, row)
+            row = {
+                "contract": contract,
+                "destination": destination,
+                "plan": plan,
+                "batch_size": batch_size,
+                "holder": holder,
+                "at": written(now),
+            }
+            identifier = _new_id(connection, sa.insert(t.deliveries), row)
             connection.execute(
                 sa.insert(lease).values(
                     contract=contract,
@@ -139,32 +157,60 @@ class Deliveries:
         first_row: int,
         last_row: int,
         now: datetime,
-        ended: tuple[int, BatchResult] | None = None,
+        ended: tuple[int, BatchResult] | None,
+        check: Callable[[tuple[Pause, ...]], None],
     ) -> int:
-        """Note the batch before last's result and, in the same transaction, what is sent next."""
+        """Note what is sent next, unless somebody paused; one transaction per batch.
+
+        Args:
+            attempt: whose batch it is.
+            first_row: the batch's first row of the plan's snapshot.
+            last_row: one past its last row.
+            now: UTC.
+            ended: the intent of the batch before and what became of it, noted along with it,
+                also when the check refuses.
+            check: raises where a pause is in force.
+
+        Returns:
+            The intent's id, for the batch's result.
+
+        Raises:
+            RefusedError: paused, or another process took the lease over.
+        """
+        at = written(now)
+        refusal: RefusedError | None = None
         with self._engine.begin() as connection:
             if ended is not None:
-                _add_result(connection, *ended, at=written(now))
-            renewed = (
-                sa.update(t.leases)
-                .where(t.leases.c.delivery == attempt.id)
-                .values(renewed_at=written(now))
+                _add_result(connection, *ended, at=at)
+            try:
+                check(read_pauses(connection, attempt.contract, now=now))
+                self._keep_lease(connection, attempt, now)
+            except RefusedError as error:
+                refusal = error
+            else:
+                row = {
+                    "delivery": attempt.id,
+                    "plan": attempt.plan,
+                    "destination": attempt.destination,
+                    "first_row": first_row,
+                    "last_row": last_row,
+                    "at": at,
+                }
+                return _new_id(connection, _INTEND, row)
+        raise refusal
+
+    def _keep_lease(self, connection: Connection, attempt: Attempt, now: datetime) -> None:
+        """Renew the lease, now and then: whoever takes it over waits for much longer than this."""
+        renewed = self._renewed.get(attempt.id)
+        if renewed is not None and now - renewed < _RENEW_EVERY:
+            return
+        if connection.execute(_RENEW, {"of": attempt.id, "at": written(now)}).rowcount != 1:
+            raise RefusedError(
+                f"{attempt.contract}: {attempt.destination}: the lease was taken over; "
+                "another process sends now",
+                clause="one_sender",
             )
-            if connection.execute(renewed).rowcount != 1:
-                raise RefusedError(
-                    f"{attempt.contract}: {attempt.destination}: the lease was taken over; "
-                    "another process sends now",
-                    clause="one_sender",
-                )
-            row = sa.insert(t.batch_intents).values(
-                delivery=attempt.id,
-                plan=attempt.plan,
-                destination=attempt.destination,
-                first_row=first_row,
-                last_row=last_row,
-                at=written(now),
-            )
-            return _new_id(connection, row)
+        self._renewed[attempt.id] = now
 
     def record_result(self, intent: int, result: BatchResult, *, now: datetime) -> None:
         """Note what became of one batch."""
@@ -284,33 +330,20 @@ class Deliveries:
             return True
 
 
-def _new_id(connection: Connection, row: sa.Insert) -> int:
-    key = connection.execute(row).inserted_primary_key
+def _new_id(connection: Connection, insert: sa.Insert, values: dict[str, Any]) -> int:
+    key = connection.execute(insert, values).inserted_primary_key
     return int(cast("Sequence[Any]", key)[0])
 
 
 def _add_result(connection: Connection, intent: int, result: BatchResult, *, at: str) -> None:
-    connection.execute(
-        sa.insert(t.batch_results).values(
-            intent=intent,
-            accepted=result.accepted,
-            rejected=result.rejected,
-            held=result.held,
-            unknown=result.unknown,
-            at=at,
-        )
-    )
+    counts = {
+        "intent": intent,
+        "accepted": result.accepted,
+        "rejected": result.rejected,
+        "held": result.held,
+        "unknown": result.unknown,
+        "at": at,
+    }
+    connection.execute(_ADD_RESULT, counts)
     if result.outcomes:
-        rows = [
-            {
-                "intent": intent,
-                "key": o.key,
-                "destination_id": o.destination_id,
-                "state": o.state,
-                "code": o.code,
-                "field": o.field,
-                "message": o.message,
-            }
-            for o in result.outcomes
-        ]
-        connection.execute(sa.insert(t.record_outcomes), rows)
+        connection.execute(_ADD_OUTCOME, [{"intent": intent, **asdict(o)} for o in result.outcomes])

@@ -85,7 +85,7 @@ def test_an_upsert_creates_and_says_so(case: Any) -> None:
 
 def test_one_address_twice_in_a_batch_is_held_back(case: Any) -> None:
     """The vendors fail both, or all, or keep whichever comes last."""
-    twin = dataclasses.replace(case.record(0, {case.band: "warm"}), key="twin")
+    twin = case.record(0, {case.band: "warm"})._replace(key="twin")
     records = [case.record(0, {case.band: "hot"}), twin, case.record(1, {case.band: "hot"})]
     outcome = case.client.send(case.target, records)
     assert [(one.key, one.code) for one in outcome.faults] == [
