@@ -22,6 +22,7 @@ from activation_pipeline.settle import settle
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping, Sequence
     from datetime import datetime
+
     import pyarrow as pa
 
     from activation_pipeline.contract import Contract

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 
 from sqlglot import exp
 
-from activation_pipeline.population import column, named
+from activation_pipeline.expressions import column, named
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence

@@ -14,7 +14,8 @@ from sqlglot import exp
 
 from activation_pipeline.delivered import current_query
 from activation_pipeline.errors import ActivationError, ConfigurationError
-from activation_pipeline.population import SEPARATOR, column, text
+from activation_pipeline.expressions import column, text
+from activation_pipeline.population import SEPARATOR
 from activation_pipeline.sources import relations
 from activation_pipeline.warehouse import parquet
 

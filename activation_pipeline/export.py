@@ -16,7 +16,8 @@ from sqlglot import exp
 
 from activation_pipeline.delivered import current_query
 from activation_pipeline.errors import ConfigurationError
-from activation_pipeline.population import SEPARATOR, column, named, text
+from activation_pipeline.expressions import column, named, text
+from activation_pipeline.population import SEPARATOR
 from activation_pipeline.snapshots import publish
 from activation_pipeline.warehouse import Engine, in_memory, parquet
 

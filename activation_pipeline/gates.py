@@ -8,84 +8,22 @@ compared here, in Python; the measures come from the warehouse.
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from dataclasses import dataclass
 from datetime import timedelta
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING
 
-from activation_pipeline.contract import Count, Duration, Ratio, Role, written_duration
+from activation_pipeline.notation import Count, Duration, Ratio, Role, written_duration
+from activation_pipeline.verdict import (
+    Gate,
+    Verdict,
+    age_fault,
+    gate,
+    hours,
+    percent,
+    registered,
+)
 
 if TYPE_CHECKING:
-    from datetime import datetime
-
     from activation_pipeline.evidence import Evidence
-
-Owner = Literal["source_model", "destination_field", "workflow", "outcome"]
-
-
-@dataclass(frozen=True)
-class Verdict:
-    """What a gate found: whether it passes, the number, its limit, and the sentence for people."""
-
-    passed: bool
-    message: str
-    observed: float | None = None
-    limit: float | None = None
-
-
-@dataclass(frozen=True)
-class Gate:
-    """A gate and how it is treated.
-
-    ``always``: every contract has it, named or not. ``may_be_signed``: a role may let one plan
-    pass in spite of it. ``owner``: whose section of the contract has to act when it fails.
-    """
-
-    name: str
-    judge: Callable[..., Verdict]
-    always: bool
-    may_be_signed: bool
-    owner: Owner
-
-    @property
-    def description(self) -> str:
-        """The first line of the gate's docstring."""
-        return (self.judge.__doc__ or "").partition("\n")[0]
-
-
-GATES: dict[str, Gate] = {}
-
-
-def gate(
-    *, owner: Owner, always: bool = False, may_be_signed: bool = False
-) -> Callable[[Callable[..., Verdict]], Callable[..., Verdict]]:
-    """Make a function a gate of its own name."""
-
-    def register(judge: Callable[..., Verdict]) -> Callable[..., Verdict]:
-        name = judge.__name__
-        GATES[name] = Gate(name, judge, always, may_be_signed, owner)
-        return judge
-
-    return register
-
-
-def percent(share: float) -> str:
-    """Write a ratio for people: 0.952 as 95.2%, and never rounded up to a limit."""
-    return f"{share * 100:.4g}%"
-
-
-def _hours(age: timedelta) -> float:
-    return round(age.total_seconds() / 3600, 3)
-
-
-def _age_fault(name: str, newest: datetime | None, limit: timedelta, now: datetime) -> str | None:
-    if newest is None:
-        return f"{name} has no event at all"
-    if newest > now:
-        return f"{name} has an event in the future ({newest:%Y-%m-%d %H:%M} UTC)"
-    if now - newest > limit:
-        return f"{name} is {_hours(now - newest):g} h old, at most {written_duration(limit)}"
-    return None
 
 
 @gate(owner="source_model", always=True)
@@ -94,19 +32,19 @@ def freshness(evidence: Evidence) -> Verdict:
     contract, measures, now = evidence.contract, evidence.measures, evidence.now
     limit = contract.freshness.stale_after
     column = contract.freshness.column
-    faults = [_age_fault(column, measures.newest, limit, now)]
+    faults = [age_fault(column, measures.newest, limit, now)]
     for feed, stale_after in contract.source.feeds.items():
-        faults.append(_age_fault(f"feed {feed}", measures.feeds.get(feed), stale_after, now))
+        faults.append(age_fault(f"feed {feed}", measures.feeds.get(feed), stale_after, now))
     if ahead := measures.with_reason("future_timestamp"):
         faults.append(f"{ahead} candidates have {column} in the future")
     if undated := measures.with_reason("no_timestamp"):
         faults.append(f"{undated} candidates have no {column}")
     found = [fault for fault in faults if fault]
-    age = _hours(now - measures.newest) if measures.newest else None
+    age = hours(now - measures.newest) if measures.newest else None
     message = (
         "; ".join(found) or f"newest {column} is {age:g} h old, at most {written_duration(limit)}"
     )
-    return Verdict(not found, message, age, _hours(limit))
+    return Verdict(not found, message, age, hours(limit))
 
 
 @gate(owner="source_model", always=True)
@@ -144,7 +82,7 @@ def suppression_ready(evidence: Evidence) -> Verdict:
         if rule.feed:
             limit = evidence.contract.source.feeds[rule.feed]
             newest = evidence.measures.feeds.get(rule.feed)
-            fault = _age_fault(f"feed {rule.feed} of {model}", newest, limit, evidence.now)
+            fault = age_fault(f"feed {rule.feed} of {model}", newest, limit, evidence.now)
             faults += [fault] if fault else []
     count = len(evidence.contract.suppression.models)
     return Verdict(not faults, "; ".join(faults) or f"{count} lists are ready", len(faults), 0)
@@ -321,3 +259,6 @@ def suppression_count(evidence: Evidence, *, at_most: Ratio) -> Verdict:
     return Verdict(
         not faults, f"{message}, at most {percent(at_most)}", max(shares.values()), at_most
     )
+
+
+GATES: dict[str, Gate] = registered()

@@ -18,6 +18,7 @@ from activation_pipeline import gates
 from activation_pipeline.contract import GateSpec
 from activation_pipeline.evidence import GateResult
 from activation_pipeline.plan import decide
+from activation_pipeline.verdict import Verdict
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
@@ -86,9 +87,7 @@ def _judge(spec: GateSpec, evidence: Evidence) -> GateResult:
         params = {key: types[key][0].validate_python(value) for key, value in spec.params.items()}
         found = known.judge(evidence, **params)
     except Exception as error:  # noqa: BLE001 - whatever goes wrong inside a gate must block
-        found = gates.Verdict(
-            passed=False, message=f"the gate itself failed: {type(error).__name__}"
-        )
+        found = Verdict(passed=False, message=f"the gate itself failed: {type(error).__name__}")
     return GateResult(
         gate=spec.name,
         passed=found.passed,

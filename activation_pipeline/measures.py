@@ -12,13 +12,14 @@ from typing import TYPE_CHECKING, Any
 from sqlglot import exp
 
 from activation_pipeline.evidence import Group, ListState, Measures
-from activation_pipeline.population import SEPARATOR, column, inside, named, text
+from activation_pipeline.expressions import column, inside, named, text
+from activation_pipeline.population import SEPARATOR
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
 
     from activation_pipeline.contract import Contract
-    from activation_pipeline.population import Relations
+    from activation_pipeline.expressions import Relations
 
 _JUDGED = ("eligible", "review")  # those that resolved and that nobody asked to leave alone
 

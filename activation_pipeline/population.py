@@ -12,6 +12,9 @@ from typing import TYPE_CHECKING, Literal
 
 from sqlglot import exp
 
+from activation_pipeline.expressions import Relations, column, inside, named, text, timestamp
+from activation_pipeline.identity import identity_query
+
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
     from datetime import datetime
@@ -44,49 +47,12 @@ SEPARATOR = "\x1f"  # between the names in ``reasons``: no name of a model or fi
 
 
 @dataclass(frozen=True)
-class Relations:
-    """Where a contract's models are: one table expression per name that the contract uses."""
-
-    source: exp.Table
-    models: Mapping[str, exp.Table]
-
-
-@dataclass(frozen=True)
 class Rule:
     """One reason for leaving a candidate out: its name, its disposition and its condition."""
 
     name: str
     disposition: Disposition
     condition: exp.Expr
-
-
-def column(name: str, table: str | None = None) -> exp.Column:
-    """Refer to a column, quoted, whatever its name."""
-    return exp.column(
-        exp.to_identifier(name, quoted=True),
-        table=exp.to_identifier(table, quoted=True) if table else None,
-    )
-
-
-def named(expression: exp.Expr, name: str) -> exp.Expr:
-    """Give an expression a quoted output name."""
-    return exp.alias_(expression, exp.to_identifier(name, quoted=True))
-
-
-def text(expression: exp.Expr) -> exp.Cast:
-    """Cast to text: keys of any type are compared as text."""
-    return exp.cast(expression, "text")
-
-
-def timestamp(moment: datetime) -> exp.Cast:
-    """Write a UTC moment as a timestamp without zone, to the microsecond."""
-    written = moment.replace(tzinfo=None).isoformat(sep=" ", timespec="microseconds")
-    return exp.cast(exp.Literal.string(written), "timestamp")
-
-
-def inside(expression: exp.Expr, query: exp.Query) -> exp.In:
-    """Say that a value is among a query's results."""
-    return exp.In(this=expression, query=query.subquery())
 
 
 def value_columns(contract: Contract) -> tuple[str, ...]:
@@ -110,74 +76,6 @@ def _candidates(contract: Contract, relations: Relations, scope: exp.Table | Non
     if scope is not None:
         query = query.where(inside(key, exp.select(column("key")).from_(scope)))
     return query
-
-
-def identity_query(contract: Contract, model: str, relations: Relations) -> exp.Select:
-    """Resolve keys by the best accepted rule: one row per key.
-
-    Columns: ``key``, ``lo`` and ``hi`` (smallest and largest destination id: they differ where
-    the key is ambiguous), ``destination_key`` (defaults to the key), ``role_based`` (0 or 1).
-    Rows of other rules, and rows without a key or id, count as no match.
-    """
-    rules = contract.matching.rules
-    known = exp.and_(
-        exp.In(this=column("rule"), expressions=[exp.Literal.string(rule) for rule in rules]),
-        exp.not_(exp.Is(this=column("key"), expression=exp.null())),
-        exp.not_(exp.Is(this=column("destination_id"), expression=exp.null())),
-    )
-    rank = exp.Case()
-    for position, rule in enumerate(rules):
-        rank = rank.when(column("rule").eq(rule), exp.Literal.number(position))
-    fields: list[exp.Expr] = [
-        named(text(column("key")), "key"),
-        named(text(column("destination_id")), "destination_id"),
-        named(text(column("destination_key")), "destination_key"),
-        named(rank, "rank"),
-    ]
-    role_based: exp.Expr = exp.Literal.number(0)
-    if contract.matching.role_based_email is not None:
-        fields.append(column("is_role_based_email"))
-        # Not known to be personal counts as role-based: in doubt, nothing is sent.
-        role_based = (
-            exp.Case()
-            .when(column("is_role_based_email").eq(exp.false()), exp.Literal.number(0))
-            .else_(exp.Literal.number(1))
-        )
-    matches = exp.select(*fields).from_(relations.models[model]).where(known)
-    rows: exp.Query = matches
-    if len(rules) > 1:
-        best = (
-            exp.select(column("key"), named(exp.Min(this=column("rank")), "best"))
-            .from_(matches.subquery("all_matches"))
-            .group_by(column("key"))
-        )
-        rows = (
-            exp.select(exp.Column(this=exp.Star(), table=exp.to_identifier("m")))
-            .from_(matches.subquery("m"))
-            .join(
-                best.subquery("b"),
-                on=exp.and_(
-                    column("key", "m").eq(column("key", "b")),
-                    column("rank", "m").eq(column("best", "b")),
-                ),
-            )
-        )
-    return (
-        exp.select(
-            column("key"),
-            named(exp.Min(this=column("destination_id")), "lo"),
-            named(exp.Max(this=column("destination_id")), "hi"),
-            named(
-                exp.Coalesce(
-                    this=exp.Min(this=column("destination_key")), expressions=[column("key")]
-                ),
-                "destination_key",
-            ),
-            named(exp.Max(this=role_based), "role_based"),
-        )
-        .from_(rows.subquery("matches"))
-        .group_by(column("key"))
-    )
 
 
 def _keyed(model: exp.Table) -> exp.Select:

@@ -12,12 +12,13 @@ from typing import TYPE_CHECKING
 from sqlglot import exp
 
 from activation_pipeline import measures
-from activation_pipeline.contract import fingerprint, written_duration
+from activation_pipeline.contract import fingerprint
 from activation_pipeline.errors import RefusedError
-from activation_pipeline.sources import model_names, relations
-from activation_pipeline.population import SEPARATOR, column, inside, named, population_query, text
+from activation_pipeline.expressions import column, inside, named, text
+from activation_pipeline.notation import written_duration
+from activation_pipeline.population import SEPARATOR, population_query
 from activation_pipeline.snapshots import verify_content
-from activation_pipeline.warehouse import parquet
+from activation_pipeline.sources import model_names, relations
 
 if TYPE_CHECKING:
     from datetime import datetime
@@ -25,10 +26,9 @@ if TYPE_CHECKING:
 
     from activation_pipeline.contract import Contract
     from activation_pipeline.evidence import Pause
+    from activation_pipeline.expressions import Relations
     from activation_pipeline.ledger import Evaluation
-    from activation_pipeline.manifest import Manifest
     from activation_pipeline.plan import Plan
-    from activation_pipeline.population import Relations
     from activation_pipeline.runtime import Runtime
     from activation_pipeline.warehouse import Engine
 

@@ -13,7 +13,8 @@ from typing import TYPE_CHECKING, Any
 from sqlglot import exp
 
 from activation_pipeline.errors import ConfigurationError
-from activation_pipeline.population import SEPARATOR, column, named
+from activation_pipeline.expressions import column, named
+from activation_pipeline.population import SEPARATOR
 from activation_pipeline.warehouse import parquet
 
 if TYPE_CHECKING:

@@ -20,7 +20,7 @@ from activation_pipeline.delivered import (
     merged,
     none_query,
 )
-from activation_pipeline.population import named
+from activation_pipeline.expressions import named
 from activation_pipeline.runtime import is_gone
 from activation_pipeline.snapshots import publish
 from activation_pipeline.warehouse import parquet

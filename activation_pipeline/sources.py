@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from activation_pipeline.population import Relations
+from activation_pipeline.expressions import Relations
 from activation_pipeline.warehouse import relation_table
 
 if TYPE_CHECKING:

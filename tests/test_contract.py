@@ -13,15 +13,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 from pydantic import ValidationError
 
-from activation_pipeline.contract import (
-    Contract,
-    fingerprint,
-    parse_duration,
-    shown,
-    written_duration,
-)
+from activation_pipeline.contract import Contract, fingerprint
 from activation_pipeline.loading import json_schema, load, load_all
 from activation_pipeline.loading.document import read_document
+from activation_pipeline.notation import parse_duration, shown, written_duration
 
 if TYPE_CHECKING:
     from collections.abc import Callable

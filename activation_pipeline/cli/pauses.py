@@ -14,8 +14,8 @@ import typer
 from pydantic_core import PydanticCustomError
 
 from activation_pipeline.cli import opening, output
-from activation_pipeline.contract import parse_duration
 from activation_pipeline.evidence import Pause
+from activation_pipeline.notation import parse_duration
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

@@ -7,7 +7,8 @@ from typing import TYPE_CHECKING, Any
 
 from activation_pipeline.cli import opening, output
 from activation_pipeline.cli.plan import step_lines
-from activation_pipeline.contract import Contract, written_duration
+from activation_pipeline.contract import Contract
+from activation_pipeline.notation import written_duration
 from activation_pipeline.status import status
 
 if TYPE_CHECKING:

@@ -114,7 +114,7 @@ class History:
         )
         with self._engine.begin() as connection:
             return tuple(
-                (int(a), int(b), bool(c)) for a, b, c in connection.execute(query).tuples()
+                (int(a), int(b), bool(c)) for a, b, c in connection.execute(query)
             )
 
     def signatures(self, contract: str, plan: str) -> tuple[Signature, ...]:

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal, get_args, get_origin
 
 from pydantic import BaseModel
 
-from activation_pipeline.contract import shown
+from activation_pipeline.notation import shown
 
 if TYPE_CHECKING:
     from collections.abc import Iterable

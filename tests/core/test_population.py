@@ -12,7 +12,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from sqlglot import exp
 
-from activation_pipeline.population import SEPARATOR, Relations, population_query
+from activation_pipeline.expressions import Relations
+from activation_pipeline.population import SEPARATOR, population_query
 
 KEYS = [*"abcdefgh", "", "ключ", "=cmd()"]
 RECORDS = ["r1", "r2", "r3", "r4", "r5", "r6"]

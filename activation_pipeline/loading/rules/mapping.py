@@ -13,7 +13,8 @@ from activation_pipeline.loading.wording import did_you_mean, listed, shown
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
 
-    from activation_pipeline.contract import Destination, Scalar, Workflow
+    from activation_pipeline.contract import Destination, Workflow
+    from activation_pipeline.notation import Scalar
 
 
 def kind_is_known(

@@ -15,9 +15,9 @@ from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from croniter import croniter
 
-from activation_pipeline.contract import written_duration
 from activation_pipeline.loading.places import Finding
 from activation_pipeline.loading.wording import shown
+from activation_pipeline.notation import written_duration
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

@@ -10,9 +10,9 @@ import re
 from datetime import timedelta
 from typing import TYPE_CHECKING
 
-from activation_pipeline.contract import written_duration
 from activation_pipeline.loading.places import Finding
 from activation_pipeline.loading.wording import listed, shown
+from activation_pipeline.notation import written_duration
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping

@@ -1,0 +1,94 @@
+"""A role's word: what lands in the contract's file, and who may sign a plan."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import pytest
+from conftest import NAME
+
+if TYPE_CHECKING:
+    from conftest import Installation
+
+WORD = ("--as", "cs_director", "--by", 'Dana "D" Doe')
+
+
+def test_an_approval_adds_one_line_and_changes_no_other_byte(place: Installation) -> None:
+    path = place.write()
+    before = "# why: see the review\n" + path.read_text() + "# the end\n"
+    path.write_text(before)
+    path.chmod(0o640)
+    result = place.run("approve", NAME, *WORD)
+    assert result.exit_code == 0, result.output
+    after = path.read_text().splitlines(keepends=True)
+    added = [line for line in after if line not in before.splitlines(keepends=True)]
+    assert "".join(line for line in after if line not in added) == before
+    assert len(added) == 2  # the key, and the entry under it
+    assert "role: cs_director" in added[1]
+    assert path.stat().st_mode & 0o777 == 0o640
+    assert [each.name for each in path.parent.iterdir()] == [path.name]
+    assert place.run("validate").exit_code == 0
+
+
+def test_the_same_approval_is_not_written_twice(place: Installation) -> None:
+    place.run("approve", NAME, *WORD)
+    text = (place.folder / "contracts" / f"{NAME}.yaml").read_text()
+    assert place.report("approve", NAME, *WORD)["written"] is False
+    assert (place.folder / "contracts" / f"{NAME}.yaml").read_text() == text
+
+
+def test_a_role_that_the_contract_does_not_name_is_refused(place: Installation) -> None:
+    path = place.folder / "contracts" / f"{NAME}.yaml"
+    before = path.read_bytes()
+    result = place.run("approve", NAME, "--as", "intern", "--by", "x")
+    assert result.exit_code == 3
+    assert "cs_director" in result.stderr
+    assert path.read_bytes() == before
+
+
+@pytest.mark.parametrize("launch", ["launch: {decision: launch}\n"])
+def test_a_file_that_cannot_take_the_line_is_left_alone(place: Installation, launch: str) -> None:
+    path = place.write()
+    head = path.read_text().partition("launch:")[0]
+    path.write_text(head + launch)
+    before = path.read_bytes()
+    assert place.run("approve", NAME, *WORD).exit_code == 3
+    assert path.read_bytes() == before
+
+
+def test_a_signature_lets_one_plan_pass_one_gate(place: Installation) -> None:
+    place.run("approve", NAME, *WORD)
+    plan = place.report("plan", NAME)["plan"]
+    signed = place.report(
+        "approve", NAME, *WORD, "--plan", plan, "--gate", "change_volume", "--reason", "first"
+    )
+    assert signed["decision"] == "launch"
+    assert signed["next"][-1]["command"] == f"activation sync {NAME}"
+    other = place.run("approve", NAME, *WORD, "--plan", "0" * 16, "--reason", "an older one")
+    assert other.exit_code == 3
+
+
+def test_a_role_may_not_sign_for_another(place: Installation) -> None:
+    plan = place.report("plan", NAME)["plan"]
+    result = place.run(
+        "approve", NAME, "--as", "cs_ops", "--by", "x", "--plan", plan, "--reason", "hurry"
+    )
+    assert result.exit_code == 3
+    assert "cs_director signs" in result.stderr
+
+
+def test_the_next_steps_are_commands_that_work(place: Installation) -> None:
+    """Whoever follows what the command says, with nothing else at hand, gets the plan out."""
+    for _ in range(6):
+        steps = place.report("plan", NAME)["next"]
+        commands = [step["command"] for step in steps if step["command"]]
+        for command in commands:
+            words = command.replace("WHO", "x").replace("TEXT", "y").split()[1:]
+            result = place.run(*words)
+            assert result.exit_code == 0, result.output
+            if words[0] == "sync":
+                assert "6 of 6 accepted" in result.stdout
+                return
+            if words[0] == "plan":
+                break
+    pytest.fail("the steps never led to a delivery")
