@@ -64,18 +64,15 @@ def with_approval(text: str, line: str) -> str:
     entry = f"{indent}  - {line}\n"
     if approvals is None:
         return _insert(text, _end(text, launch), f"{indent}approvals:\n{entry}")
-    if approvals.flow_style or not approvals.value:
-        start = text.rindex("approvals", 0, approvals.start_mark.index)
-        rest = (
-            text.index("\n", approvals.end_mark.index) + 1
-            if "\n" in text[approvals.end_mark.index :]
-            else len(text)
+    if approvals.flow_style and approvals.value:
+        raise RefusedError(
+            "launch.approvals: stands on one line; write one entry per line, then approve again",
+            clause="approved",
         )
-        if approvals.value:
-            raise RefusedError(
-                "launch.approvals: is written on one line; write one entry per line, then approve again",
-                clause="approved",
-            )
+    if not approvals.value:
+        start = text.rindex("approvals", 0, approvals.start_mark.index)
+        behind = text.find("\n", approvals.end_mark.index)
+        rest = len(text) if behind < 0 else behind + 1
         return text[:start] + f"approvals:\n{entry}" + text[rest:]
     own = " " * approvals.start_mark.column
     return _insert(text, _end(text, approvals), f"{own}- {line}\n")
@@ -128,8 +125,14 @@ def sign_plan(
     """Let the newest plan pass the failing gates that this role may sign, and decide anew.
 
     Args:
+        contract: as it is now.
+        runtime: where everything is.
         plan: the newest plan's id; an older plan can no longer be sent.
         gate: one gate; None: every failing gate that the role may sign.
+        role: one of the contract's; each gate names the one that may sign.
+        by: who speaks for the role; kept in the ledger.
+        reason: why the plan may go; kept in the ledger.
+        now: UTC.
 
     Raises:
         RefusedError: not the newest plan, a gate that nobody may sign, or another role's.
@@ -139,7 +142,7 @@ def sign_plan(
     if evaluation is None or evaluation.plan is None or evaluation.plan.id != plan:
         newest = evaluation.plan.id if evaluation and evaluation.plan else "none"
         raise RefusedError(
-            f"{contract.name}: plan {plan} is not the newest one ({newest}); look at that one first",
+            f"{contract.name}: plan {plan} is not the newest one ({newest}); look at that first",
             clause="plan",
         )
     for result in _signable(contract, evaluation, gate, role):
@@ -170,12 +173,13 @@ def _signable(
         )
     mine = [result for result in chosen if result.signer == role]
     if not mine:
-        who = "; ".join(
-            f"{r.gate}: {f'{r.signer} signs' if r.signer else f'nobody may sign, {r.owner} has to act'}"
-            for r in chosen
-        )
+        who = "; ".join(f"{r.gate}: {_who_signs(r)}" for r in chosen)
         raise RefusedError(
             f"{contract.name}: {role} may not sign this ({who or 'nothing stops this plan'})",
             clause=gate or "approved",
         )
     return mine
+
+
+def _who_signs(result: GateResult) -> str:
+    return f"{result.signer} signs" if result.signer else f"nobody; {result.owner} has to act"

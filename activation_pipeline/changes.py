@@ -63,7 +63,7 @@ def _any(flags: Sequence[exp.Expr]) -> exp.Expr:
 
 
 def operation(fields: Mapping[str, MappedField], indicator: frozenset[str]) -> exp.Expr:
-    """Name a record's operation from its ``is_new``, ``is_gone`` and ``write:``/``after:`` columns."""
+    """Name a record's operation, from ``is_new``, ``is_gone`` and ``write:``/``after:``."""
     cleared = [
         exp.and_(column(f"write:{f}"), _is_null(column(f"after:{f}")))
         for f in fields
@@ -88,8 +88,8 @@ def proposal_query(contract: Contract, name: str) -> exp.Select:
     another record is new there. Lists compare both ways: whoever is not eligible leaves.
 
     Returns:
-        ``key``, ``destination_id``, ``destination_key``, ``as_of``, ``is_new``, ``is_gone``, and per
-        field ``before:`` (last delivered), ``after:`` and ``write:`` (false: left as it is).
+        ``key``, ``destination_id``, ``destination_key``, ``as_of``, ``is_new``, ``is_gone``, and
+        per field ``before:`` (last delivered), ``after:`` and ``write:`` (false: left alone).
     """
     destination = contract.destinations[name]
     fields = written_fields(destination, contract.launch.caveats)
@@ -154,7 +154,7 @@ def _withheld_reason(destination: Destination, fields: Mapping[str, MappedField]
 
 
 def _policy(contract: Contract, name: str) -> exp.Select:
-    """Join proposals with live records; a field that a person edited and may keep is not written."""
+    """Join proposals with live records; an edit that stands keeps its field from being written."""
     destination = contract.destinations[name]
     fields = written_fields(destination, contract.launch.caveats)
     keys = ("key", "destination_id", "destination_key", "as_of", "is_new", "is_gone")

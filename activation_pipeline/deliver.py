@@ -59,9 +59,10 @@ class Report:
         t = self.totals
         why = ", ".join(f"{code} ({count})" for code, count in sorted(self.faults.items()))
         return (
-            f"{self.contract}: {self.destination}: plan {self.plan}: {self.outcome.replace('_', ' ')}: "
-            f"{t.accepted} of {self.rows} accepted, {t.rejected} rejected, {t.held} held back, "
-            f"{t.unknown} unknown{': ' + why if why else ''}"
+            f"{self.contract}: {self.destination}: plan {self.plan}: "
+            f"{self.outcome.replace('_', ' ')}: {t.accepted} of {self.rows} accepted, "
+            f"{t.rejected} rejected, {t.held} held back, {t.unknown} unknown"
+            f"{': ' + why if why else ''}"
         )
 
 

@@ -128,7 +128,7 @@ def delta_query(
     unanswered: Sequence[tuple[int, int]],
     position: int,
 ) -> exp.Select:
-    """Turn an attempt's rows into a delta; reads ``outcomes`` (``key``, ``destination_id``, ``state``).
+    """Turn an attempt's rows into a delta; reads ``outcomes``: key, destination_id, state.
 
     Accepted rows hold what was written; rows without a trustworthy answer keep the value from
     before and are not certain; rejected and held rows change nothing and are left out.

@@ -98,7 +98,7 @@ class Measures:
 
 @dataclass(frozen=True)
 class Review:
-    """A role's recorded word on a plan and a gate; ``fingerprint`` and ``definition`` as they were."""
+    """A role's recorded word on a plan and a gate; fingerprint and definition as they were."""
 
     gate: str
     plan: str
@@ -110,7 +110,7 @@ class Review:
 
 @dataclass(frozen=True)
 class Pause:
-    """A stop: of a whole contract, or of one destination; until somebody resumes it or ``until``."""
+    """A stop of a whole contract or of one destination, until a resume or ``until``."""
 
     contract: str
     destination: str | None

@@ -111,7 +111,7 @@ class Manifest:
 
 
 def read_manifest(document: Mapping[str, Any]) -> Manifest:
-    """Index a parsed ``manifest.json``; a name that two packages share belongs to the root project."""
+    """Index a parsed ``manifest.json``; a name in two packages means the root project's."""
     root = (document.get("metadata") or {}).get("project_name")
     nodes = {**document.get("nodes", {}), **document.get("sources", {})}
     names: dict[str, str] = {}

@@ -12,9 +12,9 @@ from decimal import Decimal
 from typing import TYPE_CHECKING, Any
 
 import pandas as pd
-import pandera.pandas as pa
-import pyarrow as arrow
-import pyarrow.compute as pc
+import pandera.pandas as pandera
+import pyarrow as pa
+import pypa.compute as pc
 
 from activation_pipeline.destinations import OutgoingRecord
 
@@ -38,43 +38,43 @@ class HeldRow:
     field: str | None
 
 
-def _is_moment(kind: arrow.DataType) -> bool:
-    return bool(arrow.types.is_timestamp(kind))
+def _is_moment(kind: pa.DataType) -> bool:
+    return bool(pa.types.is_timestamp(kind))
 
 
-def _is_supported(kind: arrow.DataType) -> bool:
+def _is_supported(kind: pa.DataType) -> bool:
     return any(
         test(kind)
         for test in (
-            arrow.types.is_string,
-            arrow.types.is_large_string,
-            arrow.types.is_boolean,
-            arrow.types.is_integer,
-            arrow.types.is_floating,
-            arrow.types.is_decimal,
-            arrow.types.is_date32,
-            arrow.types.is_timestamp,
-            arrow.types.is_null,
+            pa.types.is_string,
+            pa.types.is_large_string,
+            pa.types.is_boolean,
+            pa.types.is_integer,
+            pa.types.is_floating,
+            pa.types.is_decimal,
+            pa.types.is_date32,
+            pa.types.is_timestamp,
+            pa.types.is_null,
         )
     )
 
 
-def _check(name: str, test: Callable[[pd.Series[Any]], pd.Series[bool]]) -> pa.Check:
-    return pa.Check(test, name=name, ignore_na=True, error=name)
+def _check(name: str, test: Callable[[pd.Series[Any]], pd.Series[bool]]) -> pandera.Check:
+    return pandera.Check(test, name=name, ignore_na=True, error=name)
 
 
 def _value_checks(
-    mapping: MappedField, kind: arrow.DataType, longest: int | None
-) -> list[pa.Check]:
+    mapping: MappedField, kind: pa.DataType, longest: int | None
+) -> list[pandera.Check]:
     """Declare what one field's values must be, by the type that the plan froze."""
     if not _is_supported(kind):
         return [_check("unsupported_type", lambda s: pd.Series(data=False, index=s.index))]
     checks = []
-    if arrow.types.is_string(kind) or arrow.types.is_large_string(kind):
+    if pa.types.is_string(kind) or pa.types.is_large_string(kind):
         checks.append(_check("nul_character", lambda s: ~s.str.contains("\0", regex=False)))
         if longest:
             checks.append(_check("too_long", lambda s: s.str.len() <= longest))
-    if arrow.types.is_floating(kind):
+    if pa.types.is_floating(kind):
         checks.append(_check("not_finite", lambda s: s.abs() < float("inf")))
     if _is_moment(kind):
         checks.append(_check("year_out_of_range", lambda s: (s >= _FIRST_US) & (s <= _LAST_US)))
@@ -84,8 +84,8 @@ def _value_checks(
 
 
 def outgoing_schema(
-    fields: Mapping[str, MappedField], types: arrow.Schema, limits: Mapping[str, int]
-) -> pa.DataFrameSchema:
+    fields: Mapping[str, MappedField], types: pa.Schema, limits: Mapping[str, int]
+) -> pandera.DataFrameSchema:
     """Declare a slice's schema from the contract: keys are there, values are what a field takes.
 
     Args:
@@ -95,37 +95,37 @@ def outgoing_schema(
     """
     known = _check("no_key", lambda s: s.str.len() > 0)
     columns = {
-        "key": pa.Column(nullable=False, checks=[known]),
-        "destination_id": pa.Column(nullable=False, checks=[known]),
+        "key": pandera.Column(nullable=False, checks=[known]),
+        "destination_id": pandera.Column(nullable=False, checks=[known]),
     }
     for name, mapping in fields.items():
         kind = types.field(f"after:{name}").type
         checks = _value_checks(mapping, kind, limits.get(name))
-        columns[f"after:{name}"] = pa.Column(nullable=True, checks=checks)
-    return pa.DataFrameSchema(columns, unique=["key", "destination_id"])
+        columns[f"after:{name}"] = pandera.Column(nullable=True, checks=checks)
+    return pandera.DataFrameSchema(columns, unique=["key", "destination_id"])
 
 
-def _frame(slice_: arrow.RecordBatch, fields: Sequence[str]) -> pd.DataFrame:
+def _frame(slice_: pa.RecordBatch, fields: Sequence[str]) -> pd.DataFrame:
     """Look at a slice as Arrow-backed pandas; moments as microseconds, which hold any year."""
     names = ["key", "destination_id", *(f"after:{name}" for name in fields)]
     columns = []
     for name in names:
         values = slice_.column(name)
         if _is_moment(values.type):
-            values = pc.cast(pc.cast(values, arrow.timestamp("us"), safe=False), arrow.int64())
+            values = pc.cast(pc.cast(values, pa.timestamp("us"), safe=False), pa.int64())
         columns.append(values)
-    table = arrow.table(columns, names=names)
+    table = pa.table(columns, names=names)
     frame: pd.DataFrame = table.to_pandas(types_mapper=pd.ArrowDtype)
     return frame
 
 
 def held_rows(
-    slice_: arrow.RecordBatch, schema: pa.DataFrameSchema, fields: Sequence[str]
+    slice_: pa.RecordBatch, schema: pandera.DataFrameSchema, fields: Sequence[str]
 ) -> tuple[HeldRow, ...]:
     """Validate a slice; one entry per row that breaks the schema, with its first reason."""
     try:
         schema.validate(_frame(slice_, fields), lazy=True)
-    except pa.errors.SchemaErrors as error:
+    except pandera.errors.SchemaErrors as error:
         cases = error.failure_cases
         located = cases.dropna(subset=["index"])
         if len(located) != len(cases):
@@ -161,12 +161,12 @@ def _number(value: Decimal) -> Value:
 
 
 def records(
-    slice_: arrow.RecordBatch, fields: Sequence[str], held: frozenset[int]
+    slice_: pa.RecordBatch, fields: Sequence[str], held: frozenset[int]
 ) -> list[OutgoingRecord | None]:
     """Turn a slice into outgoing records, in its order; None where a row is held back."""
     if held:
         # A value that Python cannot hold would stop the conversion of the whole column.
-        keep = arrow.array([row not in held for row in range(slice_.num_rows)])
+        keep = pa.array([row not in held for row in range(slice_.num_rows)])
         kept = slice_.filter(keep)
     else:
         kept = slice_
@@ -179,7 +179,7 @@ def records(
     return [None if row in held else next(ready) for row in range(slice_.num_rows)]
 
 
-def _written_values(kept: arrow.RecordBatch, fields: Sequence[str]) -> Iterable[dict[str, Value]]:
+def _written_values(kept: pa.RecordBatch, fields: Sequence[str]) -> Iterable[dict[str, Value]]:
     """Give each row's values, without the fields that keep theirs."""
     if not fields:
         return ({} for _ in range(kept.num_rows))

@@ -16,7 +16,7 @@ from activation_pipeline.expressions import Relations, column, inside, named, te
 from activation_pipeline.identity import identity_query
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Iterator, Mapping, Sequence
     from datetime import datetime
 
     from activation_pipeline.contract import Contract
@@ -79,7 +79,7 @@ def _candidates(contract: Contract, relations: Relations, scope: exp.Table | Non
 
 
 def _keyed(model: exp.Table) -> exp.Select:
-    """Collapse a suppression or review model to one row per key, so that a join never multiplies."""
+    """Collapse a suppression or review model to one row per key: a join must not multiply."""
     return (
         exp.select(
             named(text(column("key")), "key"),
@@ -215,7 +215,7 @@ def _joined(contract: Contract, identities: Mapping[str, str]) -> exp.Select:
             column("lo", f"id:{name}").eq(column("lo", f"shared:{name}")),
         )
         join(f"shared:{name}", f"shared:{name}", shared)
-    for model in (*contract.suppression.models, *contract.suppression.review):
+    for model in _lists(contract):
         join(f"list:{model}", f"list:{model}", key.eq(column("key", f"list:{model}")))
     if contract.suppression.holdout is not None:
         join("holdout", "holdout", key.eq(column("key", "holdout")))
@@ -239,27 +239,12 @@ def population_query(
 
     Returns:
         Columns ``key``, ``as_of``, ``disposition``, ``reasons``, ``details``; per destination
-        ``id:<name>`` and ``destination_key:<name>`` (only where unambiguous); ``value:<column>`` for
-        each mapped column.
+        ``id:<name>`` (only where unambiguous) and ``destination_key:<name>``; ``value:<column>``
+        for each mapped column.
 
     Source: "Matching rule" and "Suppression logic".
     """
     judged_by = rules(contract, now)
-    models = dict.fromkeys(map(contract.matching.identity_for, contract.destinations))
-    names = {model: f"identity:{number}" for number, model in enumerate(models)}
-    identities = {n: names[contract.matching.identity_for(n)] for n in contract.destinations}
-    lists = (*contract.suppression.models, *contract.suppression.review)
-    carried = [f"value:{name}" for name in value_columns(contract)]
-    judged: list[exp.Expr] = [column("key", "c"), column("as_of", "c")]
-    for name in contract.destinations:
-        lo, hi = column("lo", f"id:{name}"), column("hi", f"id:{name}")
-        judged.append(named(exp.Case().when(lo.eq(hi), lo.copy()), f"id:{name}"))
-        judged.append(named(column("destination_key", f"id:{name}"), f"destination_key:{name}"))
-        carried += [f"id:{name}", f"destination_key:{name}"]
-    judged += [column(f"value:{name}", "c") for name in value_columns(contract)]
-    judged += [named(column("reason", f"list:{model}"), f"said:{model}") for model in lists]
-    judged += [named(rule.condition, f"rule:{n}") for n, rule in enumerate(judged_by)]
-    inner = _joined(contract, identities).select(*judged, copy=False)
     disposition = exp.Case()
     for number, rule in enumerate(judged_by):
         outcome = exp.Literal.string(rule.disposition)
@@ -273,10 +258,39 @@ def population_query(
         column("as_of"),
         named(disposition.else_(exp.Literal.string("eligible"), copy=False), "disposition"),
         named(_concatenated(SEPARATOR, applied), "reasons"),
-        named(_concatenated("; ", [column(f"said:{model}") for model in lists]), "details"),
-        *(column(name) for name in carried),
+        named(_concatenated("; ", [column(f"said:{m}") for m in _lists(contract)]), "details"),
+        *(column(name) for name in _carried(contract)),
     ).from_(exp.to_table("judged"), copy=False)
-    return _with_tables(query, contract, relations, inner, (names, identities), scope)
+    for name, body in _tables(contract, relations, judged_by, scope):
+        query = query.with_(exp.to_identifier(name, quoted=True), as_=body, copy=False)
+    return query
+
+
+def _lists(contract: Contract) -> tuple[str, ...]:
+    return (*contract.suppression.models, *contract.suppression.review)
+
+
+def _carried(contract: Contract) -> list[str]:
+    """Name the columns that go from the judgement to the result as they are."""
+    found = [f"value:{name}" for name in value_columns(contract)]
+    for name in contract.destinations:
+        found += [f"id:{name}", f"destination_key:{name}"]
+    return found
+
+
+def _judged(
+    contract: Contract, judged_by: Sequence[Rule], identities: Mapping[str, str]
+) -> exp.Select:
+    """Select every candidate with its matches and, per rule, whether the rule applies."""
+    output: list[exp.Expr] = [column("key", "c"), column("as_of", "c")]
+    for name in contract.destinations:
+        lo, hi = column("lo", f"id:{name}"), column("hi", f"id:{name}")
+        output.append(named(exp.Case().when(lo.eq(hi), lo.copy()), f"id:{name}"))
+        output.append(named(column("destination_key", f"id:{name}"), f"destination_key:{name}"))
+    output += [column(f"value:{name}", "c") for name in value_columns(contract)]
+    output += [named(column("reason", f"list:{m}"), f"said:{m}") for m in _lists(contract)]
+    output += [named(rule.condition, f"rule:{n}") for n, rule in enumerate(judged_by)]
+    return _joined(contract, identities).select(*output, copy=False)
 
 
 def _concatenated(separator: str, parts: Sequence[exp.Expr]) -> exp.Expr:
@@ -284,34 +298,27 @@ def _concatenated(separator: str, parts: Sequence[exp.Expr]) -> exp.Expr:
     return exp.Anonymous(this="CONCAT_WS", expressions=[exp.Literal.string(separator), *parts])
 
 
-def _with_tables(
-    query: exp.Select,
+def _tables(
     contract: Contract,
     relations: Relations,
-    judged: exp.Select,
-    names: tuple[Mapping[str, str], Mapping[str, str]],
+    judged_by: Sequence[Rule],
     scope: exp.Table | None,
-) -> exp.Select:
-    """Add the common table expressions that the joins refer to."""
-    models, identities = names
-
-    def add(name: str, body: exp.Query) -> None:
-        nonlocal query
-        query = query.with_(exp.to_identifier(name, quoted=True), as_=body, copy=False)
-
-    add("candidates", _candidates(contract, relations, scope))
-    add("duplicates", _duplicated(column("key"), exp.to_table("candidates"), "key"))
-    for model, name in models.items():
-        add(name, identity_query(contract, model, relations))
+) -> Iterator[tuple[str, exp.Query]]:
+    """Name the common table expressions, each after those that it reads."""
+    models = dict.fromkeys(map(contract.matching.identity_for, contract.destinations))
+    names = {model: f"identity:{number}" for number, model in enumerate(models)}
+    identities = {n: names[contract.matching.identity_for(n)] for n in contract.destinations}
+    yield "candidates", _candidates(contract, relations, scope)
+    yield "duplicates", _duplicated(column("key"), exp.to_table("candidates"), "key")
+    for model, name in names.items():
+        yield name, identity_query(contract, model, relations)
     for name in contract.destinations:
-        add(f"shared:{name}", _shared(name, identities))
-    for model in (*contract.suppression.models, *contract.suppression.review):
-        add(f"list:{model}", _keyed(relations.models[model]))
+        yield f"shared:{name}", _shared(name, identities)
+    for model in _lists(contract):
+        yield f"list:{model}", _keyed(relations.models[model])
     holdout = contract.suppression.holdout
     if holdout is not None:
-        draws = exp.select(
-            named(text(column("key")), "key"), named(exp.Max(this=column("draw")), "draw")
-        )
-        add("holdout", draws.from_(relations.models[holdout.model]).group_by(text(column("key"))))
-    add("judged", judged)
-    return query
+        key = text(column("key"))
+        draws = exp.select(named(key, "key"), named(exp.Max(this=column("draw")), "draw"))
+        yield "holdout", draws.from_(relations.models[holdout.model]).group_by(key.copy())
+    yield "judged", _judged(contract, judged_by, identities)

@@ -59,7 +59,8 @@ def permitted_plan(contract: Contract, evaluation: Evaluation | None, *, now: da
         clause = stops[0].gate if stops else "launch"
         why = evaluation_stops(evaluation) or "launch: the contract's decision is pause"
         raise RefusedError(
-            f"{name}: not delivered: plan {plan.id} was paused by {why}; see activation status {name}",
+            f"{name}: not delivered: plan {plan.id} was paused by {why}; "
+            f"see activation status {name}",
             clause=clause,
         )
     current = fingerprint(contract)

@@ -32,7 +32,7 @@ _NAMELESS = (duckdb.CatalogException, duckdb.BinderException)
 
 @contextmanager
 def open_warehouse(
-    path: Path, *, read_only: bool = True, wait_s: float = 30.0, threads: int | None = None
+    path: Path, *, read_only: bool = True, wait_s: float = 30.0
 ) -> Iterator[duckdb.DuckDBPyConnection]:
     """Open a DuckDB file, wait a while for whoever writes to it, and always close it again.
 

@@ -35,7 +35,8 @@ class Evaluation:
     """The judgement of one preparation: its plan (None: none could be made) and gate results.
 
     ``decision`` is the newest one: an approval may have added to the first. ``measures`` are the
-    population's counts: ``candidates``, ``dispositions``, ``suppressed``, ``reasons``, ``lists``, ``newest``.
+    population's counts: ``candidates``, ``dispositions``, ``suppressed``, ``reasons``, ``lists``,
+    ``newest``.
     """
 
     preparation: int
@@ -170,7 +171,9 @@ class Ledger:
         )
         with self._engine.begin() as connection:
             rows = connection.execute(query).all()
-        return tuple(Review(**{**row._mapping, "at": moment(row.at)}) for row in rows)
+        return tuple(
+            Review(r.gate, r.plan, r.role, moment(r.at), r.fingerprint, r.definition) for r in rows
+        )
 
     def pause(self, pause: Pause) -> None:
         """Stop a contract, or one of its destinations, from this moment on."""

@@ -28,7 +28,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class RecordOutcome:
-    """One record that needs a row: ``state`` is rejected, held, unknown, or a noteworthy accepted."""
+    """One record that needs a row: rejected, held, unknown, or accepted in a noteworthy way."""
 
     key: str
     destination_id: str
@@ -104,6 +104,12 @@ class Deliveries:
         """Take the destination's lease for one contract and note the attempt.
 
         Args:
+            plan: the plan's id.
+            contract: whose plan it is.
+            destination: where it goes.
+            batch_size: how many rows a batch has.
+            holder: names this process.
+            now: UTC.
             is_gone: tells whether the holder of a lease, last renewed then, has died.
 
         Raises:

@@ -113,9 +113,8 @@ class History:
             .order_by(i.c.id)
         )
         with self._engine.begin() as connection:
-            return tuple(
-                (int(a), int(b), bool(c)) for a, b, c in connection.execute(query)
-            )
+            rows = connection.execute(query).all()
+        return tuple((int(row[0]), int(row[1]), bool(row[2])) for row in rows)
 
     def signatures(self, contract: str, plan: str) -> tuple[Signature, ...]:
         """List the words given on one plan, oldest first."""

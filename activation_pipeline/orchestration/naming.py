@@ -46,19 +46,17 @@ def reconciliation_key(contract: Contract, destination: str) -> dg.AssetKey:
 
 def malformed_key(stem: str) -> dg.AssetKey:
     """Name the asset that stands for a file that is no contract."""
-    return dg.AssetKey([stem.replace("/", "_"), "contract"])
+    return dg.AssetKey([_fit(stem), "contract"])
 
 
 def job_name(stem: str) -> str:
     """Name the job of a contract: the contract's own name wherever Dagster takes it."""
-    fit = _UNFIT.sub("_", stem)
-    if fit != stem:
-        # Two file names may differ only in what is not allowed here.
-        fit = f"{fit}_{hashlib.sha256(stem.encode()).hexdigest()[:6]}"
+    fit = _fit(stem)
     is_taken = fit in _OURS or fit in _DAGSTERS or keyword.iskeyword(fit)
     return f"{fit}_job" if is_taken else fit
 
 
-def step_name(key: dg.AssetKey) -> str:
-    """Name the step that makes an asset."""
-    return "__".join(job_name(part) for part in key.path)
+def _fit(stem: str) -> str:
+    """Replace what Dagster takes in no name; two files never end up with one name."""
+    fit = _UNFIT.sub("_", stem)
+    return fit if fit == stem else f"{fit}_{hashlib.sha256(stem.encode()).hexdigest()[:6]}"
