@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Literal
 import pyarrow.parquet as pq
 
 from activation_pipeline.errors import ActivationError, RefusedError
-from activation_pipeline.ledger.deliveries import BatchResult, RecordOutcome, Totals
+from activation_pipeline.ledger.records import BatchResult, RecordOutcome, Totals
 from activation_pipeline.recheck import check_pauses, permitted_plan, recheck
 from activation_pipeline.runtime import is_gone, target, this_process
 from activation_pipeline.settle import settle
@@ -32,7 +32,7 @@ if TYPE_CHECKING:
         OutgoingRecord,
         Target,
     )
-    from activation_pipeline.ledger.deliveries import Attempt
+    from activation_pipeline.ledger.records import Attempt
     from activation_pipeline.plan import Plan
     from activation_pipeline.runtime import Runtime
 

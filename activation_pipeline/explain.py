@@ -24,8 +24,8 @@ if TYPE_CHECKING:
 
     from activation_pipeline.contract import Contract
     from activation_pipeline.ledger import Evaluation
-    from activation_pipeline.ledger.deliveries import RecordOutcome
     from activation_pipeline.ledger.history import ReadBack, Signature
+    from activation_pipeline.ledger.records import RecordOutcome
     from activation_pipeline.plan import Plan
     from activation_pipeline.runtime import Runtime
     from activation_pipeline.warehouse import Engine

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 import pandas as pd
 import pandera.pandas as pandera
 import pyarrow as pa
-import pypa.compute as pc
+import pyarrow.compute as pc
 
 from activation_pipeline.destinations import OutgoingRecord
 

@@ -16,13 +16,14 @@ from sqlglot import exp
 from activation_pipeline import judgement, measures
 from activation_pipeline.changes import judged_query, part_query, proposal_query, withheld_query
 from activation_pipeline.contract import fingerprint
+from activation_pipeline.dispositions import ROLE_BASED
 from activation_pipeline.errors import ActivationError
 from activation_pipeline.evidence import Evidence, GateResult, Measures
 from activation_pipeline.expressions import named
 from activation_pipeline.ledger import Evaluation
 from activation_pipeline.live import write_live
 from activation_pipeline.plan import Plan, PlanPart
-from activation_pipeline.population import ROLE_BASED, population_query
+from activation_pipeline.population import population_query
 from activation_pipeline.runtime import target
 from activation_pipeline.settle import open_delivered, settle
 from activation_pipeline.snapshots import content_hash

@@ -30,7 +30,7 @@ if TYPE_CHECKING:
     from datetime import datetime
     from pathlib import Path
 
-    from activation_pipeline.ledger.deliveries import Attempt
+    from activation_pipeline.ledger.records import Attempt
     from activation_pipeline.runtime import Runtime
     from activation_pipeline.snapshots import Snapshots
     from activation_pipeline.warehouse import Engine

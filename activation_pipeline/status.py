@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import TYPE_CHECKING
 
-from activation_pipeline.ledger.deliveries import Totals
+from activation_pipeline.ledger.records import Totals
 from activation_pipeline.steps import Step, next_steps
 
 if TYPE_CHECKING:

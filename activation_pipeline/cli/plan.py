@@ -6,8 +6,8 @@ from dataclasses import asdict
 from typing import TYPE_CHECKING, Any
 
 from activation_pipeline.cli import opening, output
+from activation_pipeline.dispositions import EXCLUDED
 from activation_pipeline.plan import OPERATIONS
-from activation_pipeline.population import EXCLUDED
 from activation_pipeline.prepare import prepare
 from activation_pipeline.steps import next_steps
 

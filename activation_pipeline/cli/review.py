@@ -13,8 +13,8 @@ import typer
 
 from activation_pipeline.cli import opening, output
 from activation_pipeline.contract import Contract, fingerprint
+from activation_pipeline.dispositions import EXCLUDED
 from activation_pipeline.notation import written_duration
-from activation_pipeline.population import EXCLUDED
 from activation_pipeline.review import Sampled, sample, sample_size
 from activation_pipeline.steps import next_steps
 

@@ -7,13 +7,13 @@ from typing import TYPE_CHECKING, Any
 
 from activation_pipeline.cli import opening, output
 from activation_pipeline.cli.plan import step_lines
-from activation_pipeline.contract import Contract
 from activation_pipeline.notation import written_duration
 from activation_pipeline.status import status
 
 if TYPE_CHECKING:
     from datetime import datetime
 
+    from activation_pipeline.contract import Contract
     from activation_pipeline.loading import Checked
     from activation_pipeline.status import Sent, Status
 

@@ -6,7 +6,7 @@ record. A record has a row only where it was not simply accepted.
 
 from __future__ import annotations
 
-from dataclasses import asdict, dataclass
+from dataclasses import asdict
 from datetime import timedelta
 from typing import TYPE_CHECKING, Any, cast
 
@@ -16,6 +16,7 @@ from activation_pipeline.errors import RefusedError
 from activation_pipeline.ledger import tables as t
 from activation_pipeline.ledger._engine import moment, written
 from activation_pipeline.ledger._pauses import read_pauses
+from activation_pipeline.ledger.records import Attempt, BatchResult, RecordOutcome, Totals
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -24,49 +25,6 @@ if TYPE_CHECKING:
     from sqlalchemy.engine import Connection, Engine
 
     from activation_pipeline.evidence import Pause
-
-
-@dataclass(frozen=True)
-class RecordOutcome:
-    """One record that needs a row: rejected, held, unknown, or accepted in a noteworthy way."""
-
-    key: str
-    destination_id: str
-    state: str
-    code: str
-    field: str | None
-    message: str
-
-
-@dataclass(frozen=True)
-class BatchResult:
-    """What became of one batch; the four counts add up to its rows."""
-
-    accepted: int
-    rejected: int
-    held: int
-    unknown: int
-    outcomes: tuple[RecordOutcome, ...] = ()
-
-
-@dataclass(frozen=True)
-class Attempt:
-    """One delivery as started: of one plan to one destination."""
-
-    id: int
-    contract: str
-    destination: str
-    plan: str
-
-
-@dataclass(frozen=True)
-class Totals:
-    """What became of a plan's rows for one destination, over all attempts."""
-
-    accepted: int = 0
-    rejected: int = 0
-    held: int = 0
-    unknown: int = 0
 
 
 _RENEW_EVERY = timedelta(seconds=5)

@@ -13,7 +13,7 @@ import sqlalchemy as sa
 
 from activation_pipeline.ledger import tables as t
 from activation_pipeline.ledger._engine import moment
-from activation_pipeline.ledger.deliveries import RecordOutcome
+from activation_pipeline.ledger.records import RecordOutcome
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
