@@ -105,12 +105,13 @@ def write_project(folder: Path) -> None:
         (folder / "models" / f"{name}.sql").write_text(sql, encoding="utf-8")
 
 
-def write_contract(folder: Path, name: str = NAME) -> Path:
-    """Write the contract, not approved by anybody yet."""
+def write_contract(folder: Path, name: str = NAME, *, field: str = "Churn_Risk_Band__c") -> Path:
+    """Write the contract, not approved by anybody yet; two contracts may not own one field."""
     folder.mkdir(parents=True, exist_ok=True)
     review = datetime.now(UTC).date() + timedelta(days=30)
     file = folder / f"{name}.yaml"
-    file.write_text(_CONTRACT.replace("FIRST_REVIEW", f"{review}"), encoding="utf-8")
+    text = _CONTRACT.replace("FIRST_REVIEW", f"{review}").replace("Churn_Risk_Band__c", field)
+    file.write_text(text, encoding="utf-8")
     return file
 
 

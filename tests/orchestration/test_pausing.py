@@ -1,0 +1,80 @@
+"""Pausing and resuming from Dagster's page: at once, for good, and obeyed by every sync."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import dagster as dg
+import pytest
+from conftest import SCORE, SYNC
+from tiny_company import NAME, RECORDS
+
+if TYPE_CHECKING:
+    from conftest import Yard
+
+NOT_PAUSED = dg.AssetCheckKey(SCORE, "not_paused")
+
+
+def launch(yard: Yard, job: str, **config: Any) -> dg.ExecuteInProcessResult:
+    step = job.removesuffix("_contract")
+    asked = {"contract": NAME, "by": "test_on_call", **config}
+    return yard.defs.resolve_job_def(job).execute_in_process(
+        run_config={"ops": {step: {"config": asked}}},
+        instance=yard.instance,
+        raise_on_error=False,
+    )
+
+
+def shown(yard: Yard) -> tuple[bool, str]:
+    """Tell what the page shows of ``not_paused``: the newest result, with or without a run."""
+    record = yard.instance.get_latest_asset_check_evaluation_record(NOT_PAUSED)
+    evaluation = record.evaluation
+    return evaluation.passed, evaluation.description
+
+
+def test_a_pause_is_red_at_once_and_stops_the_sync(yard: Yard) -> None:
+    assert launch(yard, "pause_contract", reason="renewal list looks wrong").success
+    passed, told = shown(yard)
+    assert not passed
+    assert "by test_on_call: renewal list looks wrong; cs_director may restart" in told
+    assert not yard.run(asset_selection={SYNC}).success
+    assert yard.sent() == 0
+
+
+def test_a_pause_outlives_a_new_plan(yard: Yard) -> None:
+    launch(yard, "pause_contract", reason="wait")
+    done = yard.run(asset_selection={SCORE})
+    failed = [e.check_name for e in done.get_asset_check_evaluations() if not e.passed]
+    assert failed == ["not_paused"]
+    assert not shown(yard)[0]
+
+
+def test_a_resume_lets_the_same_plan_go(yard: Yard) -> None:
+    launch(yard, "pause_contract", reason="wait")
+    assert launch(yard, "resume_contract").success
+    assert shown(yard) == (True, "not paused")
+    assert yard.run(asset_selection={SYNC}).success
+    assert yard.sent() == RECORDS
+
+
+def test_a_pause_of_one_destination_stops_its_sync_and_leaves_the_contract(yard: Yard) -> None:
+    launch(yard, "pause_contract", reason="field moved", destination="salesforce")
+    passed, told = shown(yard)
+    assert passed
+    assert told.startswith("salesforce: paused since")
+    assert not yard.run(asset_selection={SYNC}).success
+
+
+def test_a_pause_that_ended_is_over(yard: Yard) -> None:
+    launch(yard, "pause_contract", reason="an hour ago", hours=0.0)
+    assert yard.run(asset_selection={SYNC}).success
+
+
+@pytest.mark.parametrize("config", [{"contract": "no_such"}, {"destination": "no_such"}])
+def test_a_pause_of_nothing_is_refused(yard: Yard, config: dict[str, str]) -> None:
+    """A typing error must not leave somebody believing that it is paused."""
+    if "contract" in config:
+        with pytest.raises(dg.DagsterInvalidConfigError, match="ContractName got no_such"):
+            launch(yard, "pause_contract", reason="wait", **config)
+    else:
+        assert not launch(yard, "pause_contract", reason="wait", **config).success
