@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import json
+import shutil
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
+import duckdb
 import pytest
 import requests
 import yaml
@@ -65,15 +67,21 @@ class Installation:
     """Everything that a command finds through its settings."""
 
     folder: Path
-    company: Company
     environment: dict[str, str]
     vendor: str
 
     def write(self, name: str = NAME, text: str | None = None, **changes: Any) -> Path:
         path = self.folder / "contracts" / f"{name}.yaml"
-        written = text or yaml.safe_dump(body(**changes), sort_keys=False)
+        # Through JSON, so that a part that is there twice is written out twice.
+        given = json.loads(json.dumps(body(**changes)))
+        written = text or yaml.safe_dump(given, sort_keys=False)
         path.write_text(written, encoding="utf-8")
         return path
+
+    def sql(self, *statements: str) -> None:
+        with duckdb.connect(str(self.folder / "warehouse.duckdb")) as warehouse:
+            for statement in statements:
+                warehouse.execute(statement)
 
     def run(self, *arguments: str) -> Result:
         result = CliRunner().invoke(app, list(arguments), env=self.environment)
@@ -108,32 +116,44 @@ def _vendor(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
         yield running.url
 
 
-def installed(folder: Path, url: str) -> Installation:
-    """Lay out one installation whose six accounts all resolve."""
+@pytest.fixture(scope="session")
+def built(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A warehouse whose six accounts all resolve, and the dbt manifest of its models."""
+    folder = tmp_path_factory.mktemp("built")
     company = Company(folder, now=datetime.now(UTC))
-    (folder / "contracts").mkdir()
+    with duckdb.connect(str(company.path)) as warehouse:
+        for key in KEYS:
+            scored = (company.now - timedelta(hours=1)).replace(tzinfo=None)
+            warehouse.execute("insert into mart values (?, 'low', ?)", [key, scored])
+            row = [key, record_id(key), key]
+            warehouse.execute("insert into identity values (?, ?, ?, 'billing_id', false)", row)
     target = folder / "dbt" / "target"
     target.mkdir(parents=True)
     (target / "manifest.json").write_text(json.dumps(company.manifest), encoding="utf-8")
-    for key in KEYS:
-        company.add(key, record=record_id(key))
+    (folder / "contracts").mkdir()
+    return folder
+
+
+def installed(folder: Path, built: Path, url: str) -> Installation:
+    """Lay out one installation of its own, with one contract."""
+    shutil.copytree(built, folder, dirs_exist_ok=True)
     environment = {
         "ACTIVATION_HOME": str(folder / "home"),
         "ACTIVATION_CONTRACTS": str(folder / "contracts"),
         "ACTIVATION_DBT_PROJECT": str(folder / "dbt"),
-        "ACTIVATION_WAREHOUSE": str(company.path),
+        "ACTIVATION_WAREHOUSE": str(folder / "warehouse.duckdb"),
         "ACTIVATION_LEDGER": "",
         "DBT_TARGET_PATH": "target",
         "SALESFORCE_BASE_URL": f"{url}/salesforce",
         "SALESFORCE_CLIENT_ID": "sandbox-client",
         "SALESFORCE_CLIENT_SECRET": "sandbox-secret",
     }
-    place = Installation(folder, company, environment, url)
+    place = Installation(folder, environment, url)
     place.write()
     return place
 
 
 @pytest.fixture
-def place(tmp_path: Path, _vendor: str) -> Installation:
+def place(tmp_path: Path, built: Path, _vendor: str) -> Installation:
     requests.post(f"{_vendor}/_sandbox/reset", timeout=10).raise_for_status()
-    return installed(tmp_path, _vendor)
+    return installed(tmp_path, built, _vendor)

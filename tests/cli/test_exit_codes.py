@@ -6,9 +6,11 @@ import json
 from typing import TYPE_CHECKING
 
 import pytest
+import typer
 from conftest import NAME
+from typer.testing import CliRunner
 
-from activation_pipeline.cli.exits import code_of_error, code_of_outcome
+from activation_pipeline.cli.exits import Commands, code_of_error, code_of_outcome
 from activation_pipeline.errors import (
     ActivationError,
     ConfigurationError,
@@ -101,7 +103,7 @@ def test_a_refusal_is_told_in_json_too(place: Installation) -> None:
 
 
 def test_a_delivery_that_loses_a_record_is_in_part(place: Installation) -> None:
-    place.company.sql("update mart set band = 'purple' where id = 'A-1'")
+    place.sql("update mart set band = 'purple' where id = 'A-1'")
     place.launched()
     result = place.run("sync", NAME)
     assert result.exit_code == 4, result.output
@@ -109,14 +111,32 @@ def test_a_delivery_that_loses_a_record_is_in_part(place: Installation) -> None:
 
 
 def test_a_delivery_of_nothing_but_rejects_has_failed(place: Installation) -> None:
-    place.company.sql("update mart set band = 'purple'")
+    place.sql("update mart set band = 'purple'")
     place.launched()
     assert place.run("sync", NAME).exit_code == 5
 
 
-def test_a_destination_that_is_not_there_has_failed(place: Installation) -> None:
+def test_a_destination_that_refuses_us_has_failed_and_no_secret_is_shown(
+    place: Installation,
+) -> None:
     place.launched()
-    place.environment["SALESFORCE_BASE_URL"] = "http://127.0.0.1:9/salesforce"
+    place.environment |= {"SALESFORCE_CLIENT_SECRET": "not-the-secret"}
     result = place.run("sync", NAME, "--json")
     assert result.exit_code == 5
+    assert "not-the-secret" not in result.output
     assert "Traceback" not in result.output
+
+
+def test_an_interruption_has_its_code_and_no_traceback() -> None:
+    typed = typer.Typer(cls=Commands, pretty_exceptions_enable=False)
+
+    @typed.command()
+    def first() -> None:
+        raise KeyboardInterrupt
+
+    @typed.command()
+    def second() -> None:
+        """A group of one command would not be a group."""
+
+    result = CliRunner().invoke(typed, ["first"])
+    assert (result.exit_code, result.stderr) == (130, "interrupted\n")

@@ -4,9 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-import duckdb
 import pytest
-from conftest import KEYS, NAME, record_id
+from conftest import NAME, body
 
 from activation_pipeline.review import shares
 
@@ -41,20 +40,14 @@ def test_a_destination_that_is_new_since_the_plan_is_shown_without_counts(
     place: Installation,
 ) -> None:
     place.launched()
-    destinations = dict(_sections(place)["destinations"])
-    destinations["second"] = {**destinations["salesforce"], "kind": "salesforce"}
-    destinations["second"]["fields"] = {"Sales_Follow_Up_Reason__c": {"from": "band"}}
-    place.write(destinations=destinations)
+    first = body()["destinations"]["salesforce"]
+    fields = {"Sales_Follow_Up_Reason__c": {"from": "band"}}
+    second = first | {"kind": "salesforce", "fields": fields}
+    place.write(destinations={"salesforce": first, "second": second})
     found = place.report("status", NAME)["contracts"][0]
     assert found["destinations"]["second"]["planned"] is None
     assert "changed since" in found["next"][0]["what"]
     assert place.run("explain", NAME, "A-1").exit_code == 0
-
-
-def _sections(_place: Installation) -> dict[str, dict[str, dict[str, object]]]:
-    from conftest import body  # noqa: PLC0415 - beside its only use
-
-    return body()
 
 
 def test_explain_tells_a_delivered_record_from_candidate_to_read_back(place: Installation) -> None:
@@ -76,9 +69,10 @@ def test_explain_tells_a_delivered_record_from_candidate_to_read_back(place: Ins
 def test_explain_says_why_a_record_stays_and_what_the_destination_said(
     place: Installation,
 ) -> None:
-    place.company.sql(
+    place.sql(
         "insert into suppress_a values ('A-2', 'asked to be left alone', null)",
-        f"insert into identity values ('A-3', '{record_id('A-4')}', 'A-3', 'billing_id', false)",
+        "insert into identity select 'A-3', destination_id, 'A-3', rule, false from identity"
+        " where key = 'A-4'",
         "update mart set band = 'purple' where id = 'A-5'",
     )
     place.launched()
@@ -110,7 +104,7 @@ def test_explain_works_before_the_first_plan(place: Installation) -> None:
 
 
 def test_the_review_is_the_same_when_shown_again_and_hides_values(place: Installation) -> None:
-    place.company.sql("insert into suppress_a values ('A-2', 'a secret reason', null)")
+    place.sql("insert into suppress_a values ('A-2', 'a secret reason', null)")
     place.run("plan", NAME)
     first = place.run("review", NAME).stdout
     assert place.run("review", NAME).stdout == first
@@ -143,33 +137,3 @@ def test_the_snapshots_that_are_gone_are_named(place: Installation) -> None:
         result = place.run(*command)
         assert result.exit_code == 1
         assert "no snapshot" in result.stderr
-
-
-def test_exported_files_hold_everybody_once(place: Installation) -> None:
-    place.company.sql(
-        "insert into suppress_a values ('A-2', '=cmd()', null)",
-        "update mart set band = 'purple' where id = 'A-5'",
-    )
-    place.launched()
-    place.run("sync", NAME)
-    folder = place.folder / "out"
-    tables = place.report("export", NAME, "--to", str(folder))["tables"]
-    assert {name: table["rows"] for name, table in tables.items()} == {
-        "included": 5,
-        "excluded": 1,
-        "planned_salesforce": 5,
-        "withheld_salesforce": 0,
-        "not_accepted_salesforce": 1,
-        "delivered_salesforce": 4,
-    }
-    assert "\"'=cmd()\"" in (folder / "excluded.csv").read_text(encoding="utf-8")
-    rows = duckdb.sql(f"select key, details from '{folder / 'excluded.parquet'}'").fetchall()
-    assert rows == [("A-2", "=cmd()")]
-    names = {path.name for path in folder.iterdir()}
-    assert names == {f"{name}.{kind}" for name in tables for kind in ("csv", "parquet")}
-    assert folder.stat().st_mode & 0o077 == 0
-    assert len(KEYS) == 6
-
-
-def test_there_is_nothing_to_export_before_a_plan(place: Installation) -> None:
-    assert place.run("export", NAME).exit_code == 1
