@@ -136,17 +136,13 @@ def not_paused(evidence: Evidence) -> Verdict:
     found = [pause for pause in evidence.pauses if pause.destination is None]
     if not found:
         return Verdict(passed=True, message="not paused", observed=0, limit=0)
-    return Verdict(passed=False, message=describe_pause(evidence), observed=len(found), limit=0)
-
-
-def describe_pause(evidence: Evidence) -> str:
-    """Tell who paused since when and why, and who restarts."""
-    pause = evidence.pauses[0]
+    pause = found[0]
     until = f" until {pause.until:%Y-%m-%d %H:%M} UTC" if pause.until else ""
-    return (
+    message = (
         f"paused since {pause.since:%Y-%m-%d %H:%M} UTC{until} by {pause.by}: {pause.reason}; "
         f"{evidence.contract.monitoring.restarted_by} may restart"
     )
+    return Verdict(passed=False, message=message, observed=len(found), limit=0)
 
 
 @gate(owner="workflow", always=True, may_be_signed=True)
@@ -172,7 +168,7 @@ def change_volume(
             worst = max(worst, (share, limit), key=lambda pair: pair[0] - pair[1])
             if share > limit:
                 faults.append(
-                    f"{part.destination}: {count} {operation}s are {percent(share)} of "
+                    f"{part.destination}: {count} {operation}s are {percent(share, limit)} of "
                     f"{part.baseline} delivered, at most {percent(limit)}"
                 )
     message = "; ".join(faults) or "every kind of change is within its limit"
@@ -187,7 +183,10 @@ def match_rate(evidence: Evidence, *, at_least: Ratio) -> Verdict:
         return Verdict(passed=False, message="no candidates to match", limit=at_least)
     matched = total - evidence.measures.with_reason("unmatched", "ambiguous", "colliding")
     share = matched / total
-    message = f"{matched:,} of {total:,} matched: {percent(share)}, at least {percent(at_least)}"
+    message = (
+        f"{matched:,} of {total:,} matched: {percent(share, at_least)}, "
+        f"at least {percent(at_least)}"
+    )
     return Verdict(share >= at_least, message, round(share, 6), at_least)
 
 
@@ -200,10 +199,14 @@ def null_rate(evidence: Evidence, *, field: str, at_most: Ratio) -> Verdict:
             passed=False, message=f"{field}: no included records to look at", limit=at_most
         )
     share = nulls / judged
+    if nulls == judged:
+        message = f"{field}: all {judged:,} are empty"
+        return Verdict(passed=False, message=message, observed=share, limit=at_most)
     message = (
-        f"{field}: {nulls:,} of {judged:,} empty: {percent(share)}, at most {percent(at_most)}"
+        f"{field}: {nulls:,} of {judged:,} empty: {percent(share, at_most)}, "
+        f"at most {percent(at_most)}"
     )
-    return Verdict(share <= at_most and nulls < judged, message, round(share, 6), at_most)
+    return Verdict(share <= at_most, message, round(share, 6), at_most)
 
 
 @gate(owner="workflow", may_be_signed=True)
@@ -218,7 +221,7 @@ def sample_review(
         if review.gate == "sample_review"
         and review.role == by
         and (review.fingerprint, review.definition) == (plan.fingerprint, plan.definition)
-        and now - review.at <= every
+        and timedelta(0) <= now - review.at <= every
     ]
     if reviews:
         newest = max(review.at for review in reviews)
@@ -235,7 +238,10 @@ def send_count_delta(evidence: Evidence, *, at_most: Ratio) -> Verdict:
         return Verdict(passed=False, message="no baseline: no plan went out yet", limit=at_most)
     before = evidence.previous.eligible
     share = abs(eligible - before) / before
-    message = f"{before:,} -> {eligible:,} eligible: {percent(share)}, at most {percent(at_most)}"
+    message = (
+        f"{before:,} -> {eligible:,} eligible: {percent(share, at_most)}, "
+        f"at most {percent(at_most)}"
+    )
     return Verdict(share <= at_most, message, round(share, 6), at_most)
 
 
@@ -251,7 +257,8 @@ def suppression_count(evidence: Evidence, *, at_most: Ratio) -> Verdict:
         was, count = before.get(model, 0), now.get(model, 0)
         shares[model] = abs(count - was) / was if was else float(count > 0)
     faults = [
-        f"{model}: {before.get(model, 0)} -> {now.get(model, 0)}, a change of {percent(share)}"
+        f"{model}: {before.get(model, 0)} -> {now.get(model, 0)}, "
+        f"a change of {percent(share, at_most)}"
         for model, share in shares.items()
         if share > at_most
     ]

@@ -60,9 +60,13 @@ def gate(
     return register
 
 
-def percent(share: float) -> str:
-    """Write a ratio for people: 0.952 as 95.2%, and never rounded up to a limit."""
-    return f"{share * 100:.4g}%"
+def percent(share: float, limit: float | None = None) -> str:
+    """Write a ratio for people: 0.952 as 95.2%; never the same as a limit that it is not."""
+    for digits in (4, 6, 9):
+        text = f"{share * 100:.{digits}g}%"
+        if limit is None or share == limit or text != f"{limit * 100:.{digits}g}%":
+            break
+    return text
 
 
 def hours(age: timedelta) -> float:
