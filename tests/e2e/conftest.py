@@ -9,7 +9,8 @@ from typing import TYPE_CHECKING, Any, Protocol
 
 import pytest
 from company import NOW, Company
-from e2e_place import Box, Clock, Place, records_csv
+from e2e_box import Box
+from e2e_place import Clock, Place, records_csv
 
 from activation_pipeline.sandbox import running_sandbox
 

@@ -9,7 +9,8 @@ from typing import TYPE_CHECKING
 
 import pytest
 from company import audience_dict
-from e2e_place import EVERY_CHANGE, TEXT_FIELDS, body, email, record_id
+from e2e_box import TEXT_FIELDS, email, record_id
+from e2e_place import EVERY_CHANGE, body
 
 if TYPE_CHECKING:
     from conftest import Opening
