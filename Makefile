@@ -9,15 +9,15 @@ INSTALLED := $(VENV)/.installed
 .PHONY: run ui test check bench install clean
 
 run: install
-	@$(BIN)/python scripts/demo.py run
+	@$(BIN)/python scripts/demo run
 
 ui: install
-	@$(BIN)/python scripts/demo.py ui
+	@$(BIN)/python scripts/demo ui
 
 test: install check
 
 bench: install
-	@$(BIN)/python scripts/bench.py
+	@$(BIN)/python scripts/bench
 
 install: $(INSTALLED)
 
@@ -35,8 +35,8 @@ check: install
 	@echo "check: lint"          && $(BIN)/ruff check --quiet .
 	@echo "check: types"         && $(BIN)/mypy
 	@echo "check: layers"        && $(BIN)/lint-imports --no-cache
-	@echo "check: dbt"           && $(BIN)/python scripts/demo.py dbt
-	@echo "check: contracts"     && $(BIN)/python scripts/demo.py validate
+	@echo "check: dbt"           && $(BIN)/python scripts/demo dbt
+	@echo "check: contracts"     && $(BIN)/python scripts/demo validate
 	@echo "check: tests"         && $(BIN)/python -m pytest
 
 clean:

@@ -40,40 +40,36 @@ def current_query(files: exp.Table, *, base_position: int | None) -> exp.Select:
         files: base and deltas as one table; a row of the base keeps its own ``position``.
         base_position: the position up to which the base holds everything; None: no base.
     """
-    turn = exp.Window(
-        this=exp.RowNumber(),
-        partition_by=[column(name) for name in _KEYS],
-        order=exp.Order(expressions=[exp.Ordered(this=column("position"), desc=True)]),
-    )
-    base = exp.Literal.number(base_position or 0)
-    recent = (
-        exp.select(exp.Star(), named(turn, "turn"))
+    last = exp.Literal.number(base_position or 0)
+    names = [column(name) for name in _KEYS]
+    latest = (
+        exp.select(*names, named(exp.Max(this=column("position")), "position"))
         .from_(files.copy())
-        .where(exp.GT(this=column("position"), expression=base))
+        .where(exp.GT(this=column("position"), expression=last))
+        .group_by(*(name.copy() for name in names))
     )
-    newest = (
-        exp.select(exp.Star())
-        .from_(recent.subquery("recent"))
-        .where(column("turn").eq(exp.Literal.number(1)))
-    )
-    query: exp.Query = newest
+    query = _matching(files, latest, by=(*_KEYS, "position"))
     if base_position is not None:
-        on = exp.and_(*(column(name, "b").eq(column(name, "n")) for name in _KEYS))
         older = (
-            exp.select(
-                exp.Column(this=exp.Star(), table=exp.to_identifier("b")),
-                named(exp.Literal.number(1), "turn"),
-            )
-            .from_(exp.alias_(files.copy(), "b", table=True))
-            .join(newest.subquery("n"), on=on, join_type="left")
-            .where(
-                exp.LTE(this=column("position", "b"), expression=base),
-                exp.Is(this=column("key", "n"), expression=exp.null()),
-            )
+            _matching(files, latest, by=_KEYS, join="left")
+            .where(exp.LTE(this=column("position", "f"), expression=last.copy()))
+            .where(exp.Is(this=column("key", "n"), expression=exp.null()))
         )
-        query = older.union(newest, distinct=False)
+        query = older.union(query, distinct=False)
     stays = exp.not_(column("gone"))
     return exp.select(exp.Star()).from_(query.subquery("everything")).where(stays)
+
+
+def _matching(
+    files: exp.Table, latest: exp.Query, *, by: Sequence[str], join: str = "inner"
+) -> exp.Query:
+    """Join the files' rows, and no other columns, with the latest position of each record."""
+    on = exp.and_(*(column(name, "f").eq(column(name, "n")) for name in by))
+    return (
+        exp.select(exp.Column(this=exp.Star(), table=exp.to_identifier("f")))
+        .from_(exp.alias_(files.copy(), "f", table=True))
+        .join(latest.subquery("n"), on=on, join_type=join)
+    )
 
 
 def fields_query(present: Mapping[str, str], fields: Mapping[str, str]) -> exp.Select:
