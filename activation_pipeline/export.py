@@ -160,8 +160,7 @@ def _delivered(contract: str, destination: str, runtime: Runtime) -> exp.Query |
     if not files:
         return None
     position = int(base.stem.removesuffix("-base")) if base else None
-    current = current_query(parquet(files), base_position=position)
-    return exp.select(exp.Star(except_=[column("turn")])).from_(current.subquery("held"))
+    return current_query(parquet(files), base_position=position).order_by(column("key"))
 
 
 def _write(
