@@ -33,7 +33,7 @@ def approval_line(contract: Contract, *, definition: str, role: str, by: str, on
         RefusedError: a role that the contract does not name.
     """
     _check_role(contract, role)
-    quoted = '"' + by.replace("\\", "\\\\").replace('"', '\\"') + '"'
+    quoted = yaml.safe_dump(by, default_style='"', width=float("inf"), allow_unicode=True).rstrip()
     mark = fingerprint(contract)
     return (
         f"{{role: {role}, by: {quoted}, on: {on.isoformat()}, "
@@ -70,10 +70,9 @@ def with_approval(text: str, line: str) -> str:
             clause="approved",
         )
     if not approvals.value:
-        start = text.rindex("approvals", 0, approvals.start_mark.index)
-        behind = text.find("\n", approvals.end_mark.index)
-        rest = len(text) if behind < 0 else behind + 1
-        return text[:start] + f"approvals:\n{entry}" + text[rest:]
+        head = text[: approvals.start_mark.index].rstrip(" ")
+        emptied = head + text[approvals.end_mark.index :]
+        return _insert(emptied, _line_end(emptied, len(head)), entry)
     own = " " * approvals.start_mark.column
     return _insert(text, _end(text, approvals), f"{own}- {line}\n")
 
@@ -93,13 +92,21 @@ def _end(text: str, node: yaml.Node) -> int:
         last = child[1] if isinstance(child, tuple) else child
         if getattr(last, "flow_style", False):
             break
-    end = text.find("\n", last.end_mark.index)
+    if isinstance(last, yaml.ScalarNode) and last.style in ("|", ">"):
+        # Its end mark lies at the next thing that is written, wherever that is.
+        return _line_end(text, len(text[: last.end_mark.index].rstrip()))
+    return _line_end(text, last.end_mark.index)
+
+
+def _line_end(text: str, at: int) -> int:
+    end = text.find("\n", at)
     return len(text) if end < 0 else end + 1
 
 
 def _insert(text: str, at: int, addition: str) -> str:
-    head = text[:at]
-    return f"{head}{'' if head.endswith(chr(10)) else chr(10)}{addition}{text[at:]}"
+    head, newline = text[:at], "\r\n" if "\r\n" in text else "\n"
+    between = "" if head.endswith("\n") else newline
+    return head + between + addition.replace("\n", newline) + text[at:]
 
 
 def _check_role(contract: Contract, role: str) -> None:
