@@ -33,11 +33,14 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
 VARS = "ACTIVATION_DBT_VARS"
+_PARSED = frozenset({".sql", ".yml", ".yaml", ".md", ".py"})
 TRANSLATOR = DagsterDbtTranslator(DagsterDbtTranslatorSettings(enable_asset_checks=False))
 
 
 def open_project(folder: Path, environment: Mapping[str, str]) -> DbtProject:
-    """Locate the project, and make its manifest where there is none or it may have changed.
+    """Locate the project, and make its manifest where there is none.
+
+    In development (``dagster dev``, ``dg``) it is also made anew when a file has changed since.
 
     Raises:
         ConfigurationError: no dbt project there, or dbt cannot parse it.
@@ -53,8 +56,8 @@ def open_project(folder: Path, environment: Mapping[str, str]) -> DbtProject:
         profiles_dir=Path(profiles) if profiles else None,
         target_path=Path(environment.get("DBT_TARGET_PATH") or "target"),
     )
-    # In `dagster dev` the models change under the running page, so dbt looks at each reload.
-    if environment.get("DAGSTER_IS_DEV_CLI") or not project.manifest_path.is_file():
+    in_development = bool(environment.get("DAGSTER_IS_DEV_CLI"))
+    if not project.manifest_path.is_file() or (in_development and _has_changed(project)):
         parsed = dbt_resource(project).cli(
             ["parse", "--quiet"], target_path=project.target_path, raise_on_error=False
         )
@@ -64,6 +67,17 @@ def open_project(folder: Path, environment: Mapping[str, str]) -> DbtProject:
                 "it says"
             )
     return project
+
+
+def _has_changed(project: DbtProject) -> bool:
+    """Say whether a file of the project is newer than its manifest; parsing takes seconds."""
+    made = project.manifest_path.stat().st_mtime
+    sources = (path for path in Path(project.project_dir).rglob("*") if path.suffix in _PARSED)
+    return any(
+        path.stat().st_mtime > made
+        for path in sources
+        if not path.is_relative_to(project.manifest_path.parent)
+    )
 
 
 class InstalledDbt(DbtCliResource):

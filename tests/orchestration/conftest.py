@@ -41,6 +41,7 @@ SCORE = dg.AssetKey([NAME, "score"])
 # Dagster's and sqlglot's own business; every other warning stays an error.
 _THEIRS = (
     r"ignore:(Init|Asset|AssetCheck)\w+Context\.\w+ is deprecated",
+    "ignore:Parameter `include_sources` of function `AssetSelection.all`",
     "ignore:sqlglotrs is deprecated:DeprecationWarning",
 )
 

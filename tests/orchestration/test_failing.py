@@ -1,0 +1,65 @@
+"""How a sync that did not go through looks: a red step whose headline says why, with counts."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import dagster as dg
+import pytest
+import requests
+from conftest import SYNC
+from tiny_company import RECORDS
+
+from activation_pipeline.errors import (
+    ConfigurationError,
+    PermanentError,
+    RefusedError,
+    RetryableError,
+)
+from activation_pipeline.orchestration.failing import told_to_dagster
+
+if TYPE_CHECKING:
+    from conftest import Yard
+
+
+def test_a_delivery_that_lost_records_is_red_with_its_counts(yard: Yard) -> None:
+    """What was accepted stays accepted; the step must not show green all the same."""
+    fault = {
+        "vendor": "salesforce",
+        "kind": "picklist_value_removed",
+        "object": "Account",
+        "field": "Churn_Risk_Band__c",
+        "value": "high",
+    }
+    requests.post(f"{yard.sandbox}/_sandbox/faults", json=fault, timeout=10).raise_for_status()
+    done = yard.run(asset_selection={SYNC})
+    (failure,) = [event.step_failure_data for event in done.all_events if event.is_step_failure]
+    told = failure.user_failure_data
+    counts = {name: value.value for name, value in told.metadata.items()}
+    assert (counts["planned"], counts["accepted"], counts["rejected"]) == (RECORDS, 4, 5)
+    assert "delivered in part: 4 of 9 accepted, 5 rejected" in told.description
+    assert not done.get_asset_materialization_events()
+
+
+def test_a_second_sync_of_the_same_plan_sends_nothing_and_is_green(yard: Yard) -> None:
+    assert yard.run(asset_selection={SYNC}).success
+    assert yard.run(asset_selection={SYNC}).success
+    assert yard.sent() == RECORDS
+
+
+@pytest.mark.parametrize(
+    "error",
+    [RefusedError("no", clause="approved"), PermanentError("no"), ConfigurationError("no")],
+    ids=lambda error: type(error).__name__,
+)
+def test_what_a_person_has_to_mend_is_never_tried_again(error: Exception) -> None:
+    with pytest.raises(dg.Failure) as told, told_to_dagster("renewal", "crm"):
+        raise error
+    assert not told.value.allow_retries
+    assert told.value.description == "no"
+
+
+def test_what_may_work_later_is_tried_again_after_the_wait_that_was_asked_for() -> None:
+    with pytest.raises(dg.RetryRequested) as told, told_to_dagster("renewal", "crm"):
+        raise RetryableError("busy", retry_after=7.0)
+    assert (told.value.max_retries, told.value.seconds_to_wait) == (3, 7.0)
