@@ -20,8 +20,8 @@ from activation_pipeline.approve import (
     sign_plan,
     with_approval,
 )
+from activation_pipeline.cli import evaluation as looks
 from activation_pipeline.cli import opening, output
-from activation_pipeline.cli import plan as plan_report
 from activation_pipeline.contract import fingerprint
 from activation_pipeline.errors import ContractError
 from activation_pipeline.loading import load
@@ -74,14 +74,14 @@ def _sign(contract: Contract, found: Settings, word: Word, *, plan: str, as_json
         pauses = runtime.ledger.pauses(contract.name, now=opening.now())
     steps = next_steps(contract, evaluation, pauses)
     if as_json:
-        output.show_json(plan_report.document(evaluation, steps))
+        output.show_json(looks.document(evaluation, steps))
         return
     signed = [r.gate for r in evaluation.results if r.overridden_by == word.role]
     output.show(
         [
             f"{contract.name}: plan {plan}: {', '.join(signed)} signed by {word.role}",
-            *plan_report.decision_lines(evaluation),
-            *plan_report.step_lines(steps),
+            *looks.decision_lines(evaluation),
+            *looks.step_lines(steps),
         ]
     )
 

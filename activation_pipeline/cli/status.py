@@ -6,7 +6,7 @@ from dataclasses import asdict
 from typing import TYPE_CHECKING, Any
 
 from activation_pipeline.cli import opening, output
-from activation_pipeline.cli.plan import step_lines
+from activation_pipeline.cli.evaluation import step_lines
 from activation_pipeline.notation import written_duration
 from activation_pipeline.status import status
 
