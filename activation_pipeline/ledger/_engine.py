@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import sqlalchemy as sa
 from sqlalchemy import event
-from sqlalchemy.exc import ArgumentError, NoSuchModuleError, OperationalError
+from sqlalchemy.exc import ArgumentError, DatabaseError, NoSuchModuleError
 
 from activation_pipeline.errors import ConfigurationError
 from activation_pipeline.ledger import tables as t
@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from sqlalchemy.engine import Engine
 
 _BUSY_TIMEOUT_S = 30
+_CREATING = 47_112_026  # any number, as long as every process takes the same
 
 
 def _prepare_sqlite(connection: Any, _record: object) -> None:
@@ -46,7 +47,7 @@ def open_engine(url: str) -> Engine:
             Path(address.database).parent.mkdir(parents=True, exist_ok=True)
         options = {"timeout": _BUSY_TIMEOUT_S} if sqlite else {}
         engine = sa.create_engine(address, connect_args=options)
-    except (ArgumentError, NoSuchModuleError, ImportError) as error:
+    except (ArgumentError, NoSuchModuleError, ImportError, ValueError, OSError) as error:
         raise ConfigurationError(
             f"ACTIVATION_LEDGER: {type(error).__name__}; write sqlite:///path/ledger.sqlite or "
             "postgresql+psycopg://user@host/database"
@@ -56,21 +57,33 @@ def open_engine(url: str) -> Engine:
         event.listen(engine, "begin", _begin_immediate)
     try:
         with engine.begin() as connection:
-            t.metadata.create_all(connection)
-            found = connection.scalar(sa.select(t.schema_version.c.version))
-            if found is None:
-                connection.execute(sa.insert(t.schema_version).values(version=t.SCHEMA_VERSION))
-    except OperationalError as error:
+            _prepare_tables(connection)
+    except ConfigurationError:
+        engine.dispose()
+        raise
+    except DatabaseError as error:
+        engine.dispose()
         kind = type(error.orig).__name__
         raise ConfigurationError(
             f"ACTIVATION_LEDGER: the {address.get_backend_name()} database does not open ({kind})"
         ) from None
-    if found is not None and found != t.SCHEMA_VERSION:
+    return engine
+
+
+def _prepare_tables(connection: sa.Connection) -> None:
+    """Create what is missing, in the caller's transaction; a newer ledger stays as it is."""
+    if connection.dialect.name == "postgresql":
+        # Two processes that create the same table at once fail there, so they take turns.
+        connection.execute(sa.select(sa.func.pg_advisory_xact_lock(_CREATING)))
+    t.metadata.create_all(connection)
+    found = connection.scalar(sa.select(t.schema_version.c.version))
+    if found is None:
+        connection.execute(sa.insert(t.schema_version).values(version=t.SCHEMA_VERSION))
+    elif found != t.SCHEMA_VERSION:
         raise ConfigurationError(
             f"ACTIVATION_LEDGER: its tables are of version {found}, this package writes "
             f"{t.SCHEMA_VERSION}; use the package version that wrote it"
         )
-    return engine
 
 
 def written(moment: datetime) -> str:
