@@ -105,7 +105,7 @@ def run() -> int:
         arrived = show(contracts, runtime)
         console.print(f"write requests that the sandbox received: {writes(url) - before}")
         console.print(
-            "explain one record:  .venv/bin/activation explain renewal_risk_review BC-000001"
+            "explain one record:  .venv/bin/activation explain renewal_risk_review BC-000022"
         )
         console.print("see it in Dagster:   make ui")
         return 0 if arrived and succeeded else 1
