@@ -10,6 +10,8 @@ from collections import Counter
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from activation_pipeline.notation import without_addresses
+
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Mapping
     from datetime import datetime
@@ -118,6 +120,19 @@ class Pause:
     reason: str
     since: datetime
     until: datetime | None
+
+    def told(self, restarted_by: str) -> str:
+        """Tell who paused since when, until when and why, and who restarts.
+
+        Logs and error texts repeat it, so e-mail addresses in it are masked; the ledger keeps
+        who it was.
+        """
+        until = f" until {self.until:%Y-%m-%d %H:%M} UTC" if self.until else ""
+        return (
+            f"paused since {self.since:%Y-%m-%d %H:%M} UTC{until} by "
+            f"{without_addresses(self.by)}: {without_addresses(self.reason)}; "
+            f"{restarted_by} may restart"
+        )
 
 
 @dataclass(frozen=True)

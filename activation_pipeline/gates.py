@@ -136,12 +136,7 @@ def not_paused(evidence: Evidence) -> Verdict:
     found = [pause for pause in evidence.pauses if pause.destination is None]
     if not found:
         return Verdict(passed=True, message="not paused", observed=0, limit=0)
-    pause = found[0]
-    until = f" until {pause.until:%Y-%m-%d %H:%M} UTC" if pause.until else ""
-    message = (
-        f"paused since {pause.since:%Y-%m-%d %H:%M} UTC{until} by {pause.by}: {pause.reason}; "
-        f"{evidence.contract.monitoring.restarted_by} may restart"
-    )
+    message = found[0].told(evidence.contract.monitoring.restarted_by)
     return Verdict(passed=False, message=message, observed=len(found), limit=0)
 
 

@@ -85,10 +85,15 @@ def shown(value: object) -> str:
     """Write a value of a contract file in one short printable line, no address of a person."""
     text = value if isinstance(value, str) else json.dumps(value, default=str)
     text = text if len(text) <= 60 else text[:57] + "..."  # noqa: PLR2004 - fits a line
-    text = _ADDRESS.sub("(an address)", text)
+    text = without_addresses(text)
     return "".join(
         c if c.isprintable() else c.encode("unicode_escape").decode("ascii") for c in text
     )
+
+
+def without_addresses(text: str) -> str:
+    """Mask e-mail addresses, for texts that reach logs and errors."""
+    return _ADDRESS.sub("(an address)", text)
 
 
 def _plain_text(value: str) -> str:

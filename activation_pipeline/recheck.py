@@ -103,11 +103,9 @@ def check_pauses(contract: Contract, destination: str, pauses: tuple[Pause, ...]
     """
     for pause in pauses:
         if pause.destination in (None, destination):
-            until = f" until {pause.until:%Y-%m-%d %H:%M} UTC" if pause.until else ""
+            told = pause.told(contract.monitoring.restarted_by)
             raise RefusedError(
-                f"{contract.name}: {destination}: paused since {pause.since:%Y-%m-%d %H:%M} UTC"
-                f"{until} by {pause.by}: {pause.reason}; {contract.monitoring.restarted_by} may "
-                f"restart: activation resume {contract.name}",
+                f"{contract.name}: {destination}: {told}: activation resume {contract.name}",
                 clause="not_paused",
             )
 

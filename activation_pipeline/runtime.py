@@ -89,7 +89,12 @@ def open_runtime(settings: Settings) -> Runtime:
                 f"manifest.json: not found under {path.parent.name}/ of ACTIVATION_DBT_PROJECT; "
                 "run dbt parse or dbt build there"
             )
-        return read_manifest(json.loads(path.read_bytes()))
+        try:
+            return read_manifest(json.loads(path.read_bytes()))
+        except (ValueError, KeyError, TypeError, AttributeError) as error:
+            raise ConfigurationError(
+                f"{path.name}: not a dbt manifest ({type(error).__name__}); run dbt parse"
+            ) from None
 
     return Runtime(
         ledger=Ledger(settings.ledger),

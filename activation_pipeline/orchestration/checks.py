@@ -150,8 +150,4 @@ def pause_result(
 def describe_pause(contract: Contract, pause: Pause) -> str:
     """Tell what is paused since when, until when, by whom and why, and who may restart."""
     what = pause.destination or contract.name
-    until = f" until {pause.until:%Y-%m-%d %H:%M} UTC" if pause.until else ""
-    return (
-        f"{what}: paused since {pause.since:%Y-%m-%d %H:%M} UTC{until} by {pause.by}: "
-        f"{pause.reason}; {contract.monitoring.restarted_by} may restart"
-    )
+    return f"{what}: {pause.told(contract.monitoring.restarted_by)}"
