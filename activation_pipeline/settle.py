@@ -51,8 +51,9 @@ def settle(runtime: Runtime, contract: str, destination: str, *, now: datetime) 
     if log.free_dead_lease(
         contract, destination, is_gone=lambda holder, at: is_gone(holder, at, now=now)
     ):
-        for attempt in log.unfolded(contract, destination):
-            _fold(runtime, attempt, now=now)
+        # Asked anew each time: somebody else may be folding the same attempts.
+        while waiting := log.unfolded(contract, destination):
+            _fold(runtime, waiting[0], now=now)
     return log.position(contract, destination)[0]
 
 

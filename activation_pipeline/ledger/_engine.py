@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import sqlite3
+import time
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -17,6 +19,7 @@ if TYPE_CHECKING:
     from sqlalchemy.engine import Engine
 
 _BUSY_TIMEOUT_S = 30
+_PAUSE_S = 0.01
 _CREATING = 47_112_026  # any number, as long as every process takes the same
 
 
@@ -24,9 +27,23 @@ def _prepare_sqlite(connection: Any, _record: object) -> None:
     # The driver's own transactions begin as readers and lose a quarter of them when they turn
     # into writers; with its handling off, every transaction begins as a writer below.
     connection.isolation_level = None
-    connection.execute("PRAGMA journal_mode = WAL")
+    _switch_to_wal(connection)
     connection.execute("PRAGMA synchronous = NORMAL")
     connection.execute("PRAGMA foreign_keys = ON")
+
+
+def _switch_to_wal(connection: sqlite3.Connection) -> None:
+    """Turn the write-ahead log on; of two that do so to a new file, SQLite lets none wait."""
+    deadline = time.monotonic() + _BUSY_TIMEOUT_S
+    while True:
+        try:
+            connection.execute("PRAGMA journal_mode = WAL")
+        except sqlite3.OperationalError as error:
+            if "locked" not in str(error) or time.monotonic() > deadline:
+                raise
+            time.sleep(_PAUSE_S)
+        else:
+            return
 
 
 def _begin_immediate(connection: sa.Connection) -> None:

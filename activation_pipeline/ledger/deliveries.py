@@ -6,11 +6,13 @@ record. A record has a row only where it was not simply accepted.
 
 from __future__ import annotations
 
+from contextlib import suppress
 from dataclasses import asdict
 from datetime import timedelta
 from typing import TYPE_CHECKING, Any, cast
 
 import sqlalchemy as sa
+from sqlalchemy.exc import IntegrityError
 
 from activation_pipeline.errors import RefusedError
 from activation_pipeline.ledger import tables as t
@@ -19,7 +21,7 @@ from activation_pipeline.ledger._pauses import read_pauses
 from activation_pipeline.ledger.records import Attempt, BatchResult, RecordOutcome, Totals
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Callable, Mapping, Sequence
     from datetime import datetime
 
     from sqlalchemy.engine import Connection, Engine
@@ -93,15 +95,7 @@ class Deliveries:
                 "at": written(now),
             }
             identifier = _new_id(connection, sa.insert(t.deliveries), row)
-            connection.execute(
-                sa.insert(lease).values(
-                    contract=contract,
-                    destination=destination,
-                    delivery=identifier,
-                    holder=holder,
-                    renewed_at=written(now),
-                )
-            )
+            _take_lease(connection, identifier, row)
         return Attempt(identifier, contract, destination, plan)
 
     def end(self, attempt: Attempt, *, outcome: str, message: str, now: datetime) -> None:
@@ -265,18 +259,18 @@ class Deliveries:
     def record_position(
         self, attempt: Attempt, *, position: int, records: int, now: datetime
     ) -> None:
-        """Note that an attempt's effect is part of what the destination holds."""
-        with self._engine.begin() as connection:
-            connection.execute(
-                sa.insert(t.positions).values(
-                    contract=attempt.contract,
-                    destination=attempt.destination,
-                    position=position,
-                    delivery=attempt.id,
-                    records=records,
-                    at=written(now),
-                )
-            )
+        """Note that an attempt's effect is part of what the destination holds, unless it is."""
+        row = sa.insert(t.positions).values(
+            contract=attempt.contract,
+            destination=attempt.destination,
+            position=position,
+            delivery=attempt.id,
+            records=records,
+            at=written(now),
+        )
+        # Folding needs no lease: where two do it at once, both write the same and one notes it.
+        with suppress(IntegrityError), self._engine.begin() as connection:
+            connection.execute(row)
 
     def free_dead_lease(
         self, contract: str, destination: str, *, is_gone: Callable[[str, datetime], bool]
@@ -297,6 +291,20 @@ class Deliveries:
 def _new_id(connection: Connection, insert: sa.Insert, values: dict[str, Any]) -> int:
     key = connection.execute(insert, values).inserted_primary_key
     return int(cast("Sequence[Any]", key)[0])
+
+
+def _take_lease(connection: Connection, delivery: int, begun: Mapping[str, Any]) -> None:
+    """Take a lease that nobody held a moment ago; where two do at once, one of them fails."""
+    names = ("contract", "destination", "holder")
+    row = {name: begun[name] for name in names} | {"delivery": delivery, "renewed_at": begun["at"]}
+    try:
+        connection.execute(sa.insert(t.leases), row)
+    except IntegrityError:
+        raise RefusedError(
+            f"{row['contract']}: {row['destination']}: another process has just begun to send; "
+            "wait until it ends",
+            clause="one_sender",
+        ) from None
 
 
 def _add_result(connection: Connection, intent: int, result: BatchResult, *, at: str) -> None:
