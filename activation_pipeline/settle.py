@@ -41,8 +41,17 @@ _DELTA_SHARE = 4
 _SMALL = 50_000
 
 
-def settle(runtime: Runtime, contract: str, destination: str, *, now: datetime) -> int:
+def settle(
+    runtime: Runtime, contract: str, destination: str, *, now: datetime, few_rows: int = _SMALL
+) -> int:
     """Bring what is delivered up to date and count it; a sender at work is left alone.
+
+    Args:
+        runtime: where everything is.
+        contract: the contract's name.
+        destination: one of its destinations.
+        now: UTC.
+        few_rows: deltas of no more rows than this are left beside any base.
 
     Returns:
         The position: how many attempts are folded.
@@ -53,11 +62,11 @@ def settle(runtime: Runtime, contract: str, destination: str, *, now: datetime) 
     ):
         # Asked anew each time: somebody else may be folding the same attempts.
         while waiting := log.unfolded(contract, destination):
-            _fold(runtime, waiting[0], now=now)
+            _fold(runtime, waiting[0], now=now, few_rows=few_rows)
     return log.position(contract, destination)[0]
 
 
-def _fold(runtime: Runtime, attempt: Attempt, *, now: datetime) -> None:
+def _fold(runtime: Runtime, attempt: Attempt, *, now: datetime, few_rows: int) -> None:
     log = runtime.ledger.deliveries
     position = log.position(attempt.contract, attempt.destination)[0] + 1
     part = runtime.snapshots.part(attempt.contract, attempt.plan, attempt.destination)
@@ -85,11 +94,13 @@ def _fold(runtime: Runtime, attempt: Attempt, *, now: datetime) -> None:
         )
         engine.write(delta, folder / "delta.parquet")
         publish(folder / "delta.parquet", final)
-        records = _compact(engine, runtime.snapshots, attempt, folder)
+        records = _compact(engine, runtime.snapshots, attempt, folder, few_rows=few_rows)
     log.record_position(attempt, position=position, records=records, now=now)
 
 
-def _compact(engine: Engine, snapshots: Snapshots, attempt: Attempt, folder: Path) -> int:
+def _compact(
+    engine: Engine, snapshots: Snapshots, attempt: Attempt, folder: Path, *, few_rows: int
+) -> int:
     """Count what is held now, and write a new base when the deltas have grown too large."""
     base, deltas = snapshots.delivered(attempt.contract, attempt.destination)
     files = [*([base] if base else []), *deltas]
@@ -97,7 +108,7 @@ def _compact(engine: Engine, snapshots: Snapshots, attempt: Attempt, folder: Pat
     count = exp.select(named(exp.Count(this=exp.Star()), "count")).from_(current.subquery("held"))
     records = int(engine.rows(count)[0]["count"])
     rows = sum(pq.read_metadata(delta).num_rows for delta in deltas)
-    if rows > max(_SMALL, records // _DELTA_SHARE):
+    if rows > max(few_rows, records // _DELTA_SHARE):
         engine.write(current, folder / "base.parquet")
         newest = int(deltas[-1].stem)
         final = snapshots.base(attempt.contract, attempt.destination, newest)

@@ -133,6 +133,7 @@ class MemoryDestination:
     members: set[str] = field(default_factory=set)
     received: list[list[OutgoingRecord]] = field(default_factory=list)
     reject: set[str] = field(default_factory=set)
+    unanswered: set[str] = field(default_factory=set)
     fail_after: int | None = None
 
     def batch_size(self, target: Target) -> int:
@@ -152,6 +153,8 @@ class MemoryDestination:
         for record in records:
             if record.key in self.reject:
                 faults.append(RecordFault(record.key, "rejected", "BAD", None, "refused"))
+            elif record.key in self.unanswered:
+                faults.append(RecordFault(record.key, "unknown", "LOST", None, "no answer"))
             elif target.list is not None:
                 change = self.members.discard if record.operation == "remove" else self.members.add
                 change(record.destination_id)

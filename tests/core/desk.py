@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from datetime import timedelta
 from typing import TYPE_CHECKING, Any
 
+import duckdb
 from company import contract_dict, make_contract
 
 from activation_pipeline.approve import sign_plan
@@ -11,6 +13,8 @@ from activation_pipeline.deliver import deliver
 from activation_pipeline.prepare import prepare
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable
+
     from company import Company
 
     from activation_pipeline.contract import Contract
@@ -22,6 +26,16 @@ if TYPE_CHECKING:
 def build(company: Company, **sections: Any) -> Contract:
     """The tiny company's contract with other sections, approved as it is."""
     return make_contract(contract_dict(**sections), definition=company.definition())
+
+
+def stock(company: Company, keys: Iterable[str], *, band: str = "low") -> None:
+    """Add candidates, an hour old, that resolve to one record each, in one go."""
+    scored = (company.now - timedelta(hours=1)).replace(tzinfo=None)
+    with duckdb.connect(str(company.path)) as connection:
+        for key in keys:
+            connection.execute("insert into mart values (?, ?, ?)", [key, band, scored])
+            row = [key, f"R-{key}", key, "billing_id", False]
+            connection.execute("insert into identity values (?, ?, ?, ?, ?)", row)
 
 
 def plan(company: Company, contract: Contract) -> Evaluation:
