@@ -39,6 +39,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
     from activation_pipeline.contract import Contract
+    from activation_pipeline.loading import Checked
 
 
 def utc_now() -> datetime:
@@ -72,24 +73,34 @@ def build_defs(
     document = json.loads(Path(project.manifest_path).read_bytes())
     manifest = read_manifest(document)
     models = model_keys(manifest, asset_keys(document))
-    parts, valid = [], {}
     every = check_all(contracts_folder, today=clock().date(), manifest=manifest)
-    for stem, checked in every.items():
-        file = contracts_folder / Path(checked.file).name
-        if checked.contract is None:
-            parts.append(malformed_definitions(stem, checked, file=file))
-            continue
-        valid[stem] = checked.contract
-        parts.append(
-            contract_definitions(
-                checked.contract, checked=checked, file=file, models=models, clock=clock
-            )
-        )
+    valid = {stem: each.contract for stem, each in every.items() if each.contract is not None}
+    parts = [
+        _part(stem, each, folder=contracts_folder, models=models, clock=clock)
+        for stem, each in every.items()
+    ]
     dbt = dg.Definitions(
         assets=[dbt_models(project)] if with_dbt else [],
         resources={"dbt": dbt_resource(project)} if with_dbt else {},
     )
     return dg.Definitions.merge(dbt, _shared(valid, found, clock=clock), *parts)
+
+
+def _part(
+    stem: str,
+    checked: Checked,
+    *,
+    folder: Path,
+    models: Mapping[str, dg.AssetKey],
+    clock: Callable[[], datetime],
+) -> dg.Definitions:
+    """Make what belongs to one file: a contract's group, or a red asset."""
+    file = folder / Path(checked.file).name
+    if checked.contract is None:
+        return malformed_definitions(stem, checked, file=file)
+    return contract_definitions(
+        checked.contract, checked=checked, file=file, models=models, clock=clock
+    )
 
 
 def _folders(environment: Mapping[str, str]) -> tuple[Path, Path]:

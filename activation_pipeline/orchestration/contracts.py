@@ -60,24 +60,31 @@ def contract_definitions(
         where = place("destinations", name)
         assets.append(sync_asset(contract, name, place=where, clock=clock))
         assets.append(reconciliation_asset(contract, name, clock=clock))
-    job = dg.define_asset_job(
+    job = _job(contract)
+    return dg.Definitions(
+        assets=assets,
+        asset_checks=[gate_checks(contract, clock=clock)],
+        jobs=[job],
+        schedules=[_schedule(contract, job)],
+    )
+
+
+def _job(contract: Contract) -> dg.UnresolvedAssetJobDefinition:
+    return dg.define_asset_job(
         job_name(contract.name),
         selection=with_upstream(contract_keys(contract)),
         description=contract.workflow.decision,
         tags={"activation/contract": contract.name},
     )
-    schedule = dg.ScheduleDefinition(
+
+
+def _schedule(contract: Contract, job: dg.UnresolvedAssetJobDefinition) -> dg.ScheduleDefinition:
+    return dg.ScheduleDefinition(
         job=job,
         cron_schedule=contract.freshness.refresh,
         execution_timezone=contract.freshness.timezone,
         default_status=dg.DefaultScheduleStatus.RUNNING,
         description="The cadence that the contract promises.",
-    )
-    return dg.Definitions(
-        assets=assets,
-        asset_checks=[gate_checks(contract, clock=clock)],
-        jobs=[job],
-        schedules=[schedule],
     )
 
 

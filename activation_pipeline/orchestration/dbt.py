@@ -1,7 +1,8 @@
 """The dbt project as assets: one step that builds what the contracts read.
 
-dbt runs in a process of its own and is the only one that writes to the warehouse. Its tests
-run with it but are not the gates: one failing test would stop every contract of the run.
+dbt runs in a process of its own and is the only one that writes to the warehouse. The tests of
+the models that a job builds run with them and fail the step, and so whatever that run would have
+done next; the gates of a contract are not among them, they look at the plan.
 Variables for dbt come from ``ACTIVATION_DBT_VARS``, a JSON object, read when the step starts.
 """
 

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Iterator  # noqa: TC003 - Dagster reads annotations
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 import dagster as dg
@@ -17,12 +18,14 @@ from activation_pipeline.orchestration.naming import job_name, malformed_key
 from activation_pipeline.orchestration.reporting import line_of_contract
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
     from pathlib import Path
 
     from activation_pipeline.errors import Problem
     from activation_pipeline.loading import Checked
 
 CONTRACT_VALID = "contract_valid"
+_MEANING = "The file is a contract: every problem in it is listed here."
 _SHOWN = 200
 
 
@@ -35,9 +38,10 @@ def malformed_definitions(stem: str, checked: Checked, *, file: Path) -> dg.Defi
         file: the file itself, for the link to its line.
     """
     key, name = malformed_key(stem), job_name(stem)
-    headline = _headline(checked)
-    problems = _table(checked.problems)
-    version = hashlib.sha256(headline.encode()).hexdigest()[:16]
+    shown = f"{file.parent.name}/{file.name}"
+    found = [replace(problem, file=shown) for problem in checked.problems]
+    headline = _headline([problem for problem in found if problem.severity == "error"])
+    problems = _table(found)
     line = checked.errors[0].line if checked.errors else 1
 
     @dg.asset(
@@ -45,40 +49,31 @@ def malformed_definitions(stem: str, checked: Checked, *, file: Path) -> dg.Defi
         group_name=name,
         description=headline,
         kinds={"yaml"},
-        code_version=version,
+        code_version=hashlib.sha256(headline.encode()).hexdigest()[:16],
         # Tried once by itself, and again when the problems change: so it is red unasked.
         automation_condition=dg.AutomationCondition.initial_evaluation()
         | dg.AutomationCondition.code_version_changed(),
         metadata={"dagster/code_references": line_of_contract(file, line)},
-        check_specs=[
-            dg.AssetCheckSpec(
-                CONTRACT_VALID,
-                asset=key,
-                description="The file is a contract: every problem in it is listed here.",
-            )
-        ],
+        check_specs=[dg.AssetCheckSpec(CONTRACT_VALID, asset=key, description=_MEANING)],
     )
     def malformed() -> Iterator[dg.AssetCheckResult]:
+        metadata = {"problems": problems}
         yield dg.AssetCheckResult(
-            passed=False,
-            asset_key=key,
-            check_name=CONTRACT_VALID,
-            description=headline,
-            metadata={"problems": problems},
+            passed=False, check_name=CONTRACT_VALID, description=headline, metadata=metadata
         )
-        raise dg.Failure(description=headline, metadata={"problems": problems}, allow_retries=False)
+        raise dg.Failure(description=headline, metadata=metadata, allow_retries=False)
 
     job = dg.define_asset_job(name, selection=dg.AssetSelection.assets(key))
     return dg.Definitions(assets=[malformed], jobs=[job])
 
 
-def _headline(checked: Checked) -> str:
-    told = [str(problem) for problem in checked.errors[:_SHOWN]]
-    more = len(checked.errors) - len(told)
+def _headline(errors: Sequence[Problem]) -> str:
+    told = [str(problem) for problem in errors[:_SHOWN]]
+    more = len(errors) - len(told)
     return "\n".join([*told, f"and {more} more"] if more else told)
 
 
-def _table(problems: tuple[Problem, ...]) -> dg.TableMetadataValue:
+def _table(problems: Sequence[Problem]) -> dg.TableMetadataValue:
     columns = [
         dg.TableColumn(name, "int" if name in ("line", "column") else "string")
         for name in ("file", "line", "column", "path", "code", "severity", "message")

@@ -77,6 +77,12 @@ def _record(
             f"{', '.join(contract.destinations)}",
             allow_retries=False,
         )
+    if hours is not None and not hours > 0:
+        raise dg.Failure(
+            description=f"{contract.name}: hours: {hours:g} is over already, at least a moment is "
+            "needed; leave it out to pause until somebody resumes",
+            allow_retries=False,
+        )
     word = Pause(
         contract=contract.name,
         destination=destination,

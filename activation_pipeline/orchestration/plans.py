@@ -25,6 +25,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
     from activation_pipeline.contract import Contract, Freshness
+    from activation_pipeline.ledger import Evaluation
 
 _GRACE = timedelta(hours=1)
 _TICKS = 60
@@ -56,26 +57,24 @@ def activated_asset(
         owners=[f"team:{contract.owners.workflow}"],
         kinds={"duckdb", "parquet"},
         tags=_tags(contract),
-        metadata={
-            "dagster/code_references": place,
-            "owners": dg.MetadataValue.json(contract.owners.model_dump()),
-            "destinations": dg.MetadataValue.json(sorted(contract.destinations)),
-        },
-        freshness_policy=dg.FreshnessPolicy.time_window(
-            fail_window=longest_age(contract.freshness)
-        ),
+        metadata={"dagster/code_references": place, "owners": contract.owners.model_dump()},
+        freshness_policy=dg.FreshnessPolicy.time_window(longest_age(contract.freshness)),
         pool=WRITER_POOL,
     )
     def activated(activation: ActivationResource) -> dg.MaterializeResult[None]:
-        now = clock()
-        with told_to_dagster(name), activation.opened() as runtime:
-            evaluation = prepare(activation.contract(name, today=now.date()), runtime, now=now)
+        evaluation = _prepare(name, activation, now=clock())
         return dg.MaterializeResult(
             metadata=plan_metadata(evaluation),
             data_version=dg.DataVersion(evaluation.plan.id) if evaluation.plan else None,
         )
 
     return activated
+
+
+def _prepare(name: str, activation: ActivationResource, *, now: datetime) -> Evaluation:
+    """Make a plan by the contract as its file is now."""
+    with told_to_dagster(name), activation.opened() as runtime:
+        return prepare(activation.contract(name, today=now.date()), runtime, now=now)
 
 
 def longest_age(freshness: Freshness) -> timedelta:

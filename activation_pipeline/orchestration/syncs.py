@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from datetime import datetime
 
     from activation_pipeline.contract import Contract
+    from activation_pipeline.deliver import Report
 
 _GREEN = frozenset({"delivered", "nothing_to_send", "alert_only"})
 
@@ -35,7 +36,7 @@ def sync_asset(
     clock: Callable[[], datetime],
 ) -> dg.AssetsDefinition:
     """Make the asset whose materialization is a whole delivery to one destination."""
-    mapping, name = contract.destinations[destination], contract.name
+    name, mapping = contract.name, contract.destinations[destination]
     kind = mapping.kind or destination
 
     @dg.asset(
@@ -51,18 +52,11 @@ def sync_asset(
             "read_by": dg.MetadataValue.json(list(mapping.read_by)),
             "edited_by": dg.MetadataValue.text(mapping.edited_by),
         },
-        automation_condition=(
-            dg.AutomationCondition.eager()
-            & dg.AutomationCondition.all_deps_blocking_checks_passed()
-        ).with_label("the plan is new and every gate passes"),
+        automation_condition=_new_and_passed(),
         pool=kind,
     )
     def sync(activation: ActivationResource) -> dg.MaterializeResult[None]:
-        with told_to_dagster(name, destination), activation.opened() as runtime:
-            now = clock()
-            current = activation.contract(name, today=now.date())
-            check_mapped(current, destination)
-            report = deliver(current, destination, runtime, clock=clock)
+        report = _deliver(name, destination, activation, clock=clock)
         dg.AssetExecutionContext.get().log.info(report.headline)
         if report.outcome not in _GREEN:
             raise dg.Failure(
@@ -71,6 +65,22 @@ def sync_asset(
         return dg.MaterializeResult(metadata=report_metadata(report))
 
     return sync
+
+
+def _new_and_passed() -> dg.AutomationCondition[dg.AssetKey | dg.AssetCheckKey]:
+    """Do not even try what would be refused; the refusal itself does not depend on this."""
+    passed = dg.AutomationCondition.all_deps_blocking_checks_passed()
+    return (dg.AutomationCondition.eager() & passed).with_label("a new plan, every gate passes")
+
+
+def _deliver(
+    name: str, destination: str, activation: ActivationResource, *, clock: Callable[[], datetime]
+) -> Report:
+    """Deliver by the contract as its file is now."""
+    with told_to_dagster(name, destination), activation.opened() as runtime:
+        current = activation.contract(name, today=clock().date())
+        check_mapped(current, destination)
+        return deliver(current, destination, runtime, clock=clock)
 
 
 def check_mapped(contract: Contract, destination: str) -> None:

@@ -130,9 +130,12 @@ def approve_contract(file: Path, runtime: Runtime) -> None:
 
 
 def dbt_vars(*, age: timedelta) -> str:
-    """Write dbt's variables so that the newest row is so old."""
+    """Write dbt's variables so that the newest row is so old, and at most an hour older.
+
+    Equal for an hour, because dbt parses all of a project anew when a variable changes.
+    """
     scored = datetime.now(UTC) - age
-    return json.dumps({"scored_at": f"{scored:%Y-%m-%d %H:%M:%S}"})
+    return json.dumps({"scored_at": f"{scored:%Y-%m-%d %H:00:00}"})
 
 
 @pytest.fixture(scope="session")

@@ -115,7 +115,8 @@ def test_a_malformed_contract_fails_alone(yard: Yard) -> None:
     assert not done.success
     assert check.check_name == "contract_valid"
     assert not check.passed
-    assert "broken.yaml:29:28: gates.match_rate.at_least: 98 is not a ratio" in check.description
+    assert check.description.startswith("contracts/broken.yaml:29:28: ")
+    assert "gates.match_rate.at_least: 98 is not a ratio" in check.description
     assert yard.run(asset_selection={SYNC}).success
 
 
