@@ -17,6 +17,7 @@ import pyarrow.parquet as pq
 
 from activation_pipeline.destinations import Address
 from activation_pipeline.notation import parse_duration
+from activation_pipeline.snapshots import python_rows
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
@@ -106,7 +107,7 @@ def _schema(fields: Sequence[str]) -> pa.Schema:
 def _changes(path: Path) -> Iterator[list[dict[str, Any]]]:
     with pq.ParquetFile(path) as file:
         for batch in file.iter_batches(batch_size=_ROWS):
-            yield batch.to_pylist()
+            yield python_rows(batch)
 
 
 def write_live(

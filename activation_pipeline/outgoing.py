@@ -17,16 +17,13 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from activation_pipeline.destinations import OutgoingRecord
+from activation_pipeline.snapshots import is_held_by_python
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping, Sequence
 
     from activation_pipeline.contract import MappedField
     from activation_pipeline.destinations import Value
-
-# Python's own range of moments; an engine holds more.
-_FIRST_US = -62_135_596_800_000_000
-_LAST_US = 253_402_300_799_999_999
 
 
 @dataclass(frozen=True)
@@ -39,7 +36,7 @@ class HeldRow:
 
 
 def _is_moment(kind: pa.DataType) -> bool:
-    return bool(pa.types.is_timestamp(kind))
+    return bool(pa.types.is_timestamp(kind) or pa.types.is_date32(kind))
 
 
 def _is_supported(kind: pa.DataType) -> bool:
@@ -77,7 +74,7 @@ def _value_checks(
     if pa.types.is_floating(kind):
         checks.append(_check("not_finite", lambda s: s.abs() < float("inf")))
     if _is_moment(kind):
-        checks.append(_check("year_out_of_range", lambda s: (s >= _FIRST_US) & (s <= _LAST_US)))
+        checks.append(_check("year_out_of_range", lambda s: s))
     if mapping.allowed is not None:
         checks.append(_check("not_allowed", lambda s: s.isin(list(mapping.allowed or ()))))
     return checks
@@ -106,14 +103,13 @@ def outgoing_schema(
 
 
 def _frame(slice_: pa.RecordBatch, fields: Sequence[str]) -> pd.DataFrame:
-    """Look at a slice as Arrow-backed pandas; moments as microseconds, which hold any year."""
+    """Look at a slice as Arrow-backed pandas; of a moment or day, whether Python can hold it."""
     names = ["key", "destination_id", *(f"after:{name}" for name in fields)]
     columns = []
     for name in names:
         values = slice_.column(name)
-        if _is_moment(values.type):
-            values = pc.cast(pc.cast(values, pa.timestamp("us"), safe=False), pa.int64())
-        columns.append(values)
+        held = is_held_by_python(values)
+        columns.append(values if held is None else held)
     table = pa.table(columns, names=names)
     frame: pd.DataFrame = table.to_pandas(types_mapper=pd.ArrowDtype)
     return frame

@@ -15,6 +15,7 @@ import pyarrow.parquet as pq
 from activation_pipeline.destinations import Address
 from activation_pipeline.live import agrees
 from activation_pipeline.runtime import target
+from activation_pipeline.snapshots import python_rows
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
@@ -72,7 +73,7 @@ def reconcile(
         for piece in file.iter_batches(batch_size=_ROWS):
             rows = [
                 row
-                for number, row in enumerate(piece.to_pylist(), start=at)
+                for number, row in enumerate(python_rows(piece), start=at)
                 if any(first <= number < last for first, last in done)
                 and (row["key"], row["destination_id"]) not in skipped
             ]

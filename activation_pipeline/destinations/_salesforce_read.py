@@ -34,6 +34,8 @@ _BYTES_PER_QUERY = 12_000
 _ESCAPES = str.maketrans(
     {"\\": "\\\\", "'": "\\'", "\n": "\\n", "\r": "\\r", "\t": "\\t", "\b": "\\b", "\f": "\\f"}
 )
+# "Custom Field Types": a text field, and so an external id, has at most 255 characters.
+_LONGEST_KEY = 255
 _OBJECT_UNKNOWN = frozenset({"INVALID_TYPE", "NOT_FOUND"})
 _REFUSED = 400
 
@@ -163,7 +165,7 @@ class Reader:
         columns = dict.fromkeys(["Id", *([field.name] if field else []), *asked])
         columns |= dict.fromkeys(["LastModifiedById", "LastModifiedDate"])
         select = f"SELECT {', '.join(columns)} FROM {self.sobject.name} WHERE {column} IN "  # noqa: S608 - SOQL; names out of the describe, values escaped
-        sendable = (value for value in values if "\0" not in value and _is_text(value))
+        sendable = (value for value in values if _can_be_there(value))
         for chunk in chunks(sendable):
             yield from query(self.session, f"{select}({','.join(chunk)})")
 
@@ -219,6 +221,11 @@ class Reader:
             return any(True for _ in query(self.session, soql))
         except _NoSuchObjectError:
             return False
+
+
+def _can_be_there(value: str) -> bool:
+    """Tell whether a record can have this key; one that none can have would fail the query."""
+    return len(value) <= _LONGEST_KEY and "\0" not in value and _is_text(value)
 
 
 def _is_text(value: str) -> bool:

@@ -121,8 +121,17 @@ class Place:
     overrides: dict[str, str] = field(default_factory=dict)
 
     def add(self, vendor: str, numbers: Iterable[int], *, band: str | None = "low") -> None:
-        for number in numbers:
-            self.company.add(f"K{number}", band=band, record=record_id(vendor, number))
+        """Add candidates ``K<number>``, each with the record of its number."""
+        self.add_keys({f"K{n}": record_id(vendor, n) for n in numbers}, band=band)
+
+    def add_keys(self, records: Mapping[str, str], *, band: str | None = "low") -> None:
+        """Add candidates by key, with the record that each resolves to."""
+        scored = (self.clock.now - timedelta(hours=1)).replace(tzinfo=None)
+        with duckdb.connect(str(self.company.path)) as connection:
+            for key, record in records.items():
+                connection.execute("insert into mart values (?, ?, ?)", [key, band, scored])
+                row = [key, record, key, "billing_id", False]
+                connection.execute("insert into identity values (?, ?, ?, ?, ?)", row)
 
     @property
     def environment(self) -> dict[str, str]:
@@ -192,16 +201,21 @@ class Place:
 
     def sql(self, statement: str, *values: object) -> None:
         """Change the warehouse."""
+        self.sql_each(statement, [values])
+
+    def sql_each(self, statement: str, rows: Iterable[Iterable[object]]) -> None:
+        """Run a statement once for each row of values; opening the file is what costs."""
         with duckdb.connect(str(self.company.path)) as connection:
-            connection.execute(statement, list(values))
+            for values in rows:
+                connection.execute(statement, list(values))
 
     def opt_out(self, *numbers: int) -> None:
-        for number in numbers:
-            self.sql("insert into suppress_a values (?, 'unsubscribed', null)", f"K{number}")
+        insert = "insert into suppress_a values (?, 'unsubscribed', null)"
+        self.sql_each(insert, [[f"K{number}"] for number in numbers])
 
     def opt_in(self, *numbers: int) -> None:
-        for number in numbers:
-            self.sql("delete from suppress_a where key = ?", f"K{number}")
+        delete = "delete from suppress_a where key = ?"
+        self.sql_each(delete, [[f"K{number}"] for number in numbers])
 
 
 def add_up(report: Report) -> bool:

@@ -41,11 +41,9 @@ CASES = [
 ]
 
 
-def add_all(place: Place, vendor: str) -> None:
-    """Seven candidates whose record is there, five whose record the delivery creates."""
-    place.add(vendor, OLD)
-    for number in NEW:
-        place.company.add(f"N{number}", record=f"not-there-{number}")
+def new_records() -> dict[str, str]:
+    """Candidates whose record is not there yet."""
+    return {f"N{number}": f"not-there-{number}" for number in NEW}
 
 
 def the_contract(place: Place, vendor: str, behavior: str) -> Contract:
@@ -72,8 +70,8 @@ def send_disturbed(place: Place, contract: Contract) -> Report | None:
 
 def identities_catch_up(place: Place, vendor: str) -> None:
     """Let the warehouse learn the ids of the records that were created."""
-    for record, key in place.box.stored(vendor, KEYS[vendor]).items():
-        place.sql("update identity set destination_id = ? where key = ?", record, key)
+    ids = place.box.stored(vendor, KEYS[vendor]).items()
+    place.sql_each("update identity set destination_id = ? where key = ?", ids)
 
 
 @pytest.mark.parametrize(("vendor", "kind", "options"), CASES, indirect=["vendor"])
@@ -81,7 +79,8 @@ def test_a_disturbed_delivery_ends_like_an_undisturbed_one(
     place: Place, vendor: str, kind: str, options: dict[str, Any]
 ) -> None:
     place.batch_size = 4
-    add_all(place, vendor)
+    place.add(vendor, OLD)
+    place.add_keys(new_records())
     contract = the_contract(place, vendor, "upsert")
     place.plan(contract)
     place.box.fault(vendor, kind, path_regex=WRITES, after=1, **options)
@@ -107,8 +106,7 @@ def test_what_may_only_be_created_is_not_created_twice(
 ) -> None:
     """A repeat of a create that was applied makes a second contact with the same name."""
     place.batch_size = 4
-    for number in NEW:
-        place.company.add(f"N{number}", record=f"not-there-{number}")
+    place.add_keys(new_records())
     contract = the_contract(place, vendor, "create_only")
     place.plan(contract)
     place.box.fault(vendor, kind, path_regex=WRITES)

@@ -36,7 +36,7 @@ def moment_text(moment: datetime) -> str:
     """Spell a moment as HubSpot does: UTC, milliseconds only when there are some."""
     thousandths = moment.microsecond // 1000
     tail = f".{thousandths:03d}Z" if thousandths else "Z"
-    return f"{moment:%Y-%m-%dT%H:%M:%S}{tail}"
+    return f"{moment.year:04d}-{moment:%m-%dT%H:%M:%S}{tail}"
 
 
 def checked(field: FieldSpec, text: str) -> str | None:
@@ -108,7 +108,7 @@ def _day(field: FieldSpec, text: str) -> str:
         raise InvalidValueError(
             "INVALID_DATE", f"{text} is at {parsed:%H:%M:%S} UTC, not midnight: {field.name}"
         )
-    return f"{parsed:%Y-%m-%d}"
+    return parsed.date().isoformat()
 
 
 def _parsed(text: str) -> datetime | None:
