@@ -20,13 +20,13 @@ from activation_pipeline.delivered import (
     merged,
     none_query,
 )
-from activation_pipeline.expressions import named
+from activation_pipeline.expressions import column, named
 from activation_pipeline.runtime import is_gone
 from activation_pipeline.snapshots import publish
 from activation_pipeline.warehouse import parquet
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Mapping, Sequence
     from datetime import datetime
     from pathlib import Path
 
@@ -103,12 +103,12 @@ def _compact(
 ) -> int:
     """Count what is held now, and write a new base when the deltas have grown too large."""
     base, deltas = snapshots.delivered(attempt.contract, attempt.destination)
-    files = [*([base] if base else []), *deltas]
-    current = current_query(parquet(files), base_position=_position(base))
+    current = _current(base, deltas)
     count = exp.select(named(exp.Count(this=exp.Star()), "count")).from_(current.subquery("held"))
     records = int(engine.rows(count)[0]["count"])
     rows = sum(pq.read_metadata(delta).num_rows for delta in deltas)
-    if rows > max(few_rows, records // _DELTA_SHARE):
+    several = base is not None or len(deltas) > 1
+    if several and rows > max(few_rows, records // _DELTA_SHARE):
         engine.write(current, folder / "base.parquet")
         newest = int(deltas[-1].stem)
         final = snapshots.base(attempt.contract, attempt.destination, newest)
@@ -116,8 +116,13 @@ def _compact(
     return records
 
 
-def _position(base: Path | None) -> int | None:
-    return int(base.stem.removesuffix("-base")) if base else None
+def _current(base: Path | None, deltas: Sequence[Path]) -> exp.Select:
+    """Read what is held out of its files; a single one has each record once."""
+    files = parquet([*([base] if base else []), *deltas])
+    if base is None and len(deltas) == 1:
+        return exp.select(exp.Star()).from_(files).where(exp.not_(column("gone")))
+    position = int(base.stem.removesuffix("-base")) if base else None
+    return current_query(files, base_position=position)
 
 
 def open_delivered(
@@ -130,9 +135,8 @@ def open_delivered(
 ) -> None:
     """Name what one destination holds from us as ``delivered``; see ``delivered.fields_query``."""
     base, deltas = snapshots.delivered(contract, destination)
-    files = [*([base] if base else []), *deltas]
-    if not files:
+    if base is None and not deltas:
         engine.view("delivered", none_query(fields))
         return
-    engine.view("held", current_query(parquet(files), base_position=_position(base)))
+    engine.view("held", _current(base, deltas))
     engine.view("delivered", fields_query(engine.columns("held"), fields))
