@@ -35,6 +35,7 @@ if TYPE_CHECKING:
     from activation_pipeline.settings import Settings
 
 _LEASE_S = 300.0
+_DEAD = frozenset("ZXx")
 
 
 @dataclass
@@ -131,10 +132,12 @@ def is_gone(holder: str, renewed_at: datetime, *, now: datetime) -> bool:
 
 
 def _started(pid: int) -> str:
-    """Tell when a process of this machine started, in clock ticks; empty where there is none."""
+    """Tell when a living process of this machine started, in clock ticks; empty: there is none."""
     try:
         status = Path(f"/proc/{pid}/stat").read_text(encoding="utf-8")
-        return status.rpartition(")")[2].split()[19]
+        state, *rest = status.rpartition(")")[2].split()
+        # A dead process that its parent has not asked about yet is listed, and sends nothing.
+        return "" if state in _DEAD else rest[18]
     except OSError:
         pass  # no such process, or a system without /proc: ask the kernel
     try:
