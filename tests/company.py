@@ -16,6 +16,7 @@ from activation_pipeline.ledger import Ledger
 from activation_pipeline.manifest import read_manifest
 from activation_pipeline.runtime import Runtime
 from activation_pipeline.snapshots import Snapshots
+from activation_pipeline.sources import model_names
 from activation_pipeline.warehouse import open_warehouse
 
 if TYPE_CHECKING:
@@ -136,13 +137,13 @@ class MemoryDestination:
     unanswered: set[str] = field(default_factory=set)
     fail_after: int | None = None
 
-    def batch_size(self, target: Target) -> int:
+    def batch_size(self, _target: Target) -> int:
         return self.size
 
-    def check(self, target: Target) -> tuple[()]:
+    def check(self, _target: Target) -> tuple[()]:
         return ()
 
-    def limits(self, target: Target) -> dict[str, int]:
+    def limits(self, _target: Target) -> dict[str, int]:
         return {}
 
     def send(self, target: Target, records: Sequence[OutgoingRecord]) -> BatchOutcome:
@@ -219,8 +220,8 @@ class Company:
         self.path = self.folder / "warehouse.duckdb"
         self.sql(
             "create or replace table mart (id varchar, band varchar, scored_at timestamp)",
-            "create or replace table identity (key varchar, destination_id varchar, destination_key varchar,"
-            " rule varchar, is_role_based_email boolean)",
+            "create or replace table identity (key varchar, destination_id varchar,"
+            " destination_key varchar, rule varchar, is_role_based_email boolean)",
             *(
                 f"create or replace table {name} (key varchar, reason varchar, since timestamp)"
                 for name in ("suppress_a", "suppress_b", "review_a")
@@ -246,8 +247,6 @@ class Company:
                 connection.execute("insert into identity values (?, ?, ?, ?, ?)", row)
 
     def definition(self) -> str:
-        from activation_pipeline.sources import model_names
-
         return read_manifest(self.manifest).definition(
             model_names(Contract.model_validate(contract_dict()))
         )

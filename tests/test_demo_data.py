@@ -80,7 +80,7 @@ def match_rate(connection: duckdb.DuckDBPyConnection, mart: str, key: str, ident
                 group by key having count(*) = 1
             )
             select count(good.key) / count(*) from {mart} m left join good on good.key = m.{key}
-            """,  # noqa: S608 -- names are literals of this file
+            """,
         )
     )
 
@@ -195,11 +195,11 @@ def test_every_suppression_rule_catches_a_candidate(
         for mart, key in zip(
             MARTS, ("billing_customer_id", "product_user_id", "account_id"), strict=True
         )
-        for row in warehouse.execute(f"select {key} from {mart}").fetchall()  # noqa: S608 -- names are literals of this file
+        for row in warehouse.execute(f"select {key} from {mart}").fetchall()
     }
     for model in MODELS:
         if model.stem.startswith(("suppress_", "review_")):
-            caught = warehouse.execute(f"select key from {model.stem}").fetchall()  # noqa: S608 -- as above
+            caught = warehouse.execute(f"select key from {model.stem}").fetchall()
             assert keys & {row[0] for row in caught}, model.stem
 
 
@@ -217,7 +217,7 @@ def test_feeds_are_fresh_all_day_and_never_in_the_future(
     ).fetchall()
     assert len(moments) > len(MODELS) / 2
     for table, column in moments:
-        newest = one(warehouse, f"select max({column}) from {table}")  # noqa: S608 -- names come from the database's own catalogue
+        newest = one(warehouse, f"select max({column}) from {table}")
         assert newest <= BUILD_DAY, f"{table}.{column}"
 
 

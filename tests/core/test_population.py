@@ -94,30 +94,20 @@ def expected(
     waiting = {key for key, _ in review}
 
     def judge(key: str | None, band: str | None, age: int | None) -> str:
-        ids = (
-            records.get(key or "", set())
-            if key
-            else records.get(key, set())
-            if key == ""
-            else set()
-        )
-        if not key or times[key] > 1 or age is None or age < 0:
-            return "invalid"
-        if key not in draw or band == "odd":
-            return "invalid"
-        if age > 24:
-            return "stale"
-        if not ids:
-            return "unmatched"
-        if len(ids) > 1:
-            return "ambiguous"
-        if aimed[next(iter(ids))] > 1:
-            return "colliding"
-        if any(m[3] is not False for m in matched[key]) or key in suppressed:
-            return "suppressed"
-        if draw[key] < 0.05:
-            return "holdout"
-        return "review" if key in waiting or band is None else "eligible"
+        ids = records.get(key, set()) if key else set()
+        known = [m[3] for m in matched.get(key, ())] if key else []
+        undated = age is None or age < 0
+        in_order = {
+            "invalid": not key or times[key] > 1 or undated or key not in draw or band == "odd",
+            "stale": not undated and age > 24,
+            "unmatched": not ids,
+            "ambiguous": len(ids) > 1,
+            "colliding": len(ids) == 1 and aimed[next(iter(ids))] > 1,
+            "suppressed": any(flag is not False for flag in known) or key in suppressed,
+            "holdout": draw.get(key, 1) < 0.05,
+            "review": key in waiting or band is None,
+        }
+        return next((name for name, applies in in_order.items() if applies), "eligible")
 
     return [judge(*row) for row in rows]
 
@@ -168,9 +158,8 @@ def test_every_candidate_gets_the_one_disposition_that_the_contract_names(
 
 
 def test_all_reasons_are_kept_beside_the_first_one() -> None:
-    found = run(
-        [("a", "odd", 25)], [("a", "r1", "tax_id", None)], [("a", "churned")], [], [("a", "big")], {"a": 0.0}
-    )  # fmt: skip
+    identity = [("a", "r1", "tax_id", None)]
+    found = run([("a", "odd", 25)], identity, [("a", "churned")], [], [("a", "big")], {"a": 0.0})
     assert found[0]["disposition"] == "invalid"
     assert set(found[0]["reasons"].split(SEPARATOR)) == {
         "not_allowed:Band__c",

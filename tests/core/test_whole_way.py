@@ -146,7 +146,7 @@ def test_the_first_plan_waits_for_a_signature_and_is_sent_after_it(company: Comp
     contract = build(company)
     evaluation = plan(company, contract)
     assert evaluation.decision == "pause"
-    with pytest.raises(RefusedError, match="paused by change_volume .*no baseline"):
+    with pytest.raises(RefusedError, match=r"paused by change_volume .*no baseline"):
         send(company, contract)
     assert company.destination.received == []
     assert sign(company, contract, evaluation).decision == "launch"
