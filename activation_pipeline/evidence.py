@@ -78,7 +78,9 @@ class Measures:
             lambda group: tuple(
                 reason
                 for reason in group.reasons
-                if group.disposition == "suppressed" and reason.partition(":")[0] in rules
+                if group.disposition == "suppressed"
+                # A list's own name may have a colon, too.
+                and (reason in rules or reason.partition(":")[0] in rules)
             )
         )
 
