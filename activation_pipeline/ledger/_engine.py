@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import sqlite3
 import time
 from datetime import UTC, datetime
@@ -19,6 +20,7 @@ if TYPE_CHECKING:
     from sqlalchemy.engine import Engine
 
 _BUSY_TIMEOUT_S = 30
+_LOGGER = "activation_ledger"
 _PAUSE_S = 0.01
 _CREATING = 47_112_026  # any number, as long as every process takes the same
 
@@ -63,7 +65,11 @@ def open_engine(url: str) -> Engine:
         if sqlite and address.database:
             Path(address.database).parent.mkdir(parents=True, exist_ok=True)
         options = {"timeout": _BUSY_TIMEOUT_S} if sqlite else {}
-        engine = sa.create_engine(address, connect_args=options)
+        # Rows say who signed, and SQLAlchemy logs every row at DEBUG: not the ledger's.
+        logging.getLogger(f"sqlalchemy.engine.Engine.{_LOGGER}").setLevel(logging.WARNING)
+        engine = sa.create_engine(
+            address, connect_args=options, hide_parameters=True, logging_name=_LOGGER
+        )
     except (ArgumentError, NoSuchModuleError, ImportError, ValueError, OSError) as error:
         raise ConfigurationError(
             f"ACTIVATION_LEDGER: {type(error).__name__}; write sqlite:///path/ledger.sqlite or "

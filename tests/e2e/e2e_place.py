@@ -127,11 +127,12 @@ class Place:
     def add_keys(self, records: Mapping[str, str], *, band: str | None = "low") -> None:
         """Add candidates by key, with the record that each resolves to."""
         scored = (self.clock.now - timedelta(hours=1)).replace(tzinfo=None)
+        rows = [[key, record, key, "billing_id", False] for key, record in records.items()]
         with duckdb.connect(str(self.company.path)) as connection:
-            for key, record in records.items():
-                connection.execute("insert into mart values (?, ?, ?)", [key, band, scored])
-                row = [key, record, key, "billing_id", False]
-                connection.execute("insert into identity values (?, ?, ?, ?, ?)", row)
+            connection.executemany(
+                "insert into mart values (?, ?, ?)", [[key, band, scored] for key in records]
+            )
+            connection.executemany("insert into identity values (?, ?, ?, ?, ?)", rows)
 
     @property
     def environment(self) -> dict[str, str]:
@@ -171,7 +172,7 @@ class Place:
             given, definition=read_manifest(self.company.manifest).definition(names)
         )
 
-    def plan(self, contract: Contract) -> Evaluation:
+    def plan(self, contract: Contract, *, by: str = "a test") -> Evaluation:
         """Plan, and sign what may be signed: the first plan has no baseline."""
         with self.runtime() as runtime:
             found = prepare(contract, runtime, now=self.clock())
@@ -179,7 +180,7 @@ class Place:
                 return found
             assert found.plan is not None
             assert all(each.signer for each in found.results if each.stops), found.message
-            word = {"role": contract.owners.workflow, "by": "a test", "reason": "first plan"}
+            word = {"role": contract.owners.workflow, "by": by, "reason": "first plan"}
             return sign_plan(
                 contract, runtime, plan=found.plan.id, gate=None, now=self.clock(), **word
             )
