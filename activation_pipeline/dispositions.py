@@ -8,7 +8,7 @@ match in one destination, ``shared:<name>`` a record that several candidates res
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING, Literal, get_args
 
 from sqlglot import exp
 
@@ -32,18 +32,9 @@ Disposition = Literal[
 ]
 
 
-EXCLUDED: tuple[Disposition, ...] = (
-    "invalid",
-    "stale",
-    "unmatched",
-    "ambiguous",
-    "colliding",
-    "suppressed",
-    "holdout",
-    "review",
+EXCLUDED: tuple[Disposition, ...] = tuple(
+    name for name in get_args(Disposition) if name != "eligible"
 )
-
-
 ROLE_BASED = "role_based_email"
 
 

@@ -35,7 +35,16 @@ if TYPE_CHECKING:
 
 VARS = "ACTIVATION_DBT_VARS"
 _PARSED = frozenset({".sql", ".yml", ".yaml", ".md", ".py"})
-TRANSLATOR = DagsterDbtTranslator(DagsterDbtTranslatorSettings(enable_asset_checks=False))
+
+
+class _Translator(DagsterDbtTranslator):
+    """Show dbt's models as one group, whatever folder they are in, beside one per contract."""
+
+    def get_group_name(self, dbt_resource_props: Mapping[str, Any]) -> str | None:
+        return super().get_group_name(dbt_resource_props) or "dbt"
+
+
+TRANSLATOR = _Translator(DagsterDbtTranslatorSettings(enable_asset_checks=False))
 
 
 def open_project(folder: Path, environment: Mapping[str, str]) -> DbtProject:
