@@ -65,7 +65,7 @@ def _value_checks(
 ) -> list[pandera.Check]:
     """Declare what one field's values must be, by the type that the plan froze."""
     if not _is_supported(kind):
-        return [_check("unsupported_type", lambda s: pd.Series(data=False, index=s.index))]
+        return [_check("unsupported_type", lambda s: s)]
     checks = []
     if pa.types.is_string(kind) or pa.types.is_large_string(kind):
         checks.append(_check("nul_character", lambda s: ~s.str.contains("\0", regex=False)))
@@ -102,14 +102,24 @@ def outgoing_schema(
     return pandera.DataFrameSchema(columns, unique=["key", "destination_id"])
 
 
+def _looked_at(values: pa.Array) -> pa.Array:
+    """Give what is checked: of a moment, whether Python holds it; of an unknown type, always no.
+
+    pandas knows neither every year nor every type, and one that it fails on would keep all rows.
+    """
+    if not _is_supported(values.type):
+        return pc.if_else(pc.is_valid(values), pa.scalar(value=False), None)
+    held = is_held_by_python(values)
+    return values if held is None else held
+
+
 def _frame(slice_: pa.RecordBatch, fields: Sequence[str]) -> pd.DataFrame:
-    """Look at a slice as Arrow-backed pandas; of a moment or day, whether Python can hold it."""
+    """Look at a slice as Arrow-backed pandas."""
     names = ["key", "destination_id", *(f"after:{name}" for name in fields)]
     columns = []
     for name in names:
         values = slice_.column(name)
-        held = is_held_by_python(values)
-        columns.append(values if held is None else held)
+        columns.append(_looked_at(values))
     table = pa.table(columns, names=names)
     frame: pd.DataFrame = table.to_pandas(types_mapper=pd.ArrowDtype)
     return frame

