@@ -152,22 +152,31 @@ def _remaining(rows: int, done: Sequence[tuple[int, int]]) -> tuple[tuple[int, i
 def _send_all(sending: _Sending, attempt: Attempt, waiting: Sequence[tuple[int, int]]) -> None:
     """Send every waiting batch; the result of one and the intent of the next are one commit."""
     ended: tuple[int, BatchResult] | None = None
-    log = sending.runtime.ledger.deliveries
     try:
         for batch in _batches(sending, waiting):
-            intent = log.intend(
-                attempt,
-                first_row=batch.first_row,
-                last_row=batch.last_row,
-                now=sending.clock(),
-                ended=ended,
-                check=lambda pauses: check_pauses(sending.contract, sending.destination, pauses),
-            )
+            try:
+                intent = _intend(sending, attempt, batch, ended)
+            except RefusedError:
+                ended = None  # noted along with the refusal
+                raise
             ended = None
             ended = (intent, _send_batch(sending, batch))
     finally:
         if ended is not None:
-            log.record_result(*ended, now=sending.clock())
+            sending.runtime.ledger.deliveries.record_result(*ended, now=sending.clock())
+
+
+def _intend(
+    sending: _Sending, attempt: Attempt, batch: _Batch, ended: tuple[int, BatchResult] | None
+) -> int:
+    return sending.runtime.ledger.deliveries.intend(
+        attempt,
+        first_row=batch.first_row,
+        last_row=batch.last_row,
+        now=sending.clock(),
+        ended=ended,
+        check=lambda pauses: check_pauses(sending.contract, sending.destination, pauses),
+    )
 
 
 @dataclass(frozen=True)
@@ -265,19 +274,11 @@ def _report(
     runtime: Runtime, plan: Plan, destination: str, *, outcome: Outcome | None = None
 ) -> Report:
     log = runtime.ledger.deliveries
-    rows = plan.part(destination).rows
-    totals = log.totals(plan.id, destination)
+    rows, totals = plan.part(destination).rows, log.totals(plan.id, destination)
     outcomes = log.outcomes(plan.id, destination)
     faults = Counter(o.code for o in outcomes if o.state != "accepted")
-    return Report(
-        contract=plan.contract,
-        destination=destination,
-        plan=plan.id,
-        rows=rows,
-        totals=totals,
-        outcome=outcome or _outcome(rows, totals),
-        faults=dict(faults),
-    )
+    ended = outcome or _outcome(rows, totals)
+    return Report(plan.contract, destination, plan.id, rows, totals, ended, dict(faults))
 
 
 def _outcome(rows: int, totals: Totals) -> Outcome:
