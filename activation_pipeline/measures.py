@@ -50,10 +50,14 @@ def totals_query(contract: Contract) -> exp.Select:
         named(exp.Max(this=column("as_of")), "newest"),
         named(_count(judged), "judged"),
     ]
+    empty: dict[str, list[exp.Expr]] = {}
     for destination in contract.destinations.values():
         for field, mapping in destination.fields.items():
-            empty = exp.Is(this=column(f"value:{mapping.column}"), expression=exp.null())
-            output.append(named(_count(exp.and_(judged.copy(), empty)), f"null:{field}"))
+            missing = exp.Is(this=column(f"value:{mapping.column}"), expression=exp.null())
+            empty.setdefault(field, []).append(missing)
+    for field, tests in empty.items():
+        # Two systems may have a field of the same name: it is empty where either one is.
+        output.append(named(_count(exp.and_(judged.copy(), exp.or_(*tests))), f"null:{field}"))
     return exp.select(*output).from_("population")
 
 
