@@ -22,6 +22,7 @@ _SETTINGS = {
     ("salesforce", "client_id"): "SALESFORCE_CLIENT_ID",
     ("salesforce", "client_secret"): "SALESFORCE_CLIENT_SECRET",
     ("hubspot", "access_token"): "HUBSPOT_TOKEN",
+    ("braze", "api_key"): "BRAZE_API_KEY",
 }
 
 

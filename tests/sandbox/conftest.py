@@ -40,3 +40,10 @@ def hs(place: Place) -> Iterator[Caller]:
     caller = place.hubspot()
     yield caller
     caller.session.close()
+
+
+@pytest.fixture
+def bz(place: Place) -> Iterator[Caller]:
+    caller = place.braze()
+    yield caller
+    caller.session.close()

@@ -77,3 +77,9 @@ class Place:
         caller = Caller(f"{self.url}/hubspot")
         caller.session.headers["Authorization"] = f"Bearer {token}"
         return caller
+
+    def braze(self) -> Caller:
+        key = load_org(["braze"])["braze"].credentials["api_key"]
+        caller = Caller(f"{self.url}/braze")
+        caller.session.headers["Authorization"] = f"Bearer {key}"
+        return caller

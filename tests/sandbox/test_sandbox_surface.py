@@ -228,7 +228,7 @@ def test_serving_ends_quietly_when_it_is_stopped(tmp_path: Path, stop: signal.Si
         assert served.stdout is not None
         port = int(served.stdout.readline())
         health = requests.get(f"http://127.0.0.1:{port}/_sandbox/health", timeout=20)
-        assert health.json()["vendors"] == ["hubspot", "salesforce"]
+        assert health.json()["vendors"] == sorted(find_vendors())
         served.send_signal(stop)
         out, err = served.communicate(timeout=20)
     assert (served.returncode, out, err) == (0, "", "")
