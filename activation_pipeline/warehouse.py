@@ -26,8 +26,8 @@ if TYPE_CHECKING:
 _DIALECT = "duckdb"
 _HOLDER = re.compile(r"PID (\d+)")
 _PAUSE_S = 0.25
-# What Parquet, or its readers, would round or not know, and the type that keeps it exactly.
-_KEPT_AS = {"HUGEINT": "DECIMAL(38, 0)", "UHUGEINT": "DECIMAL(38, 0)", "UUID": "TEXT"}
+# What Parquet would round, and the type that keeps it exactly.
+_KEPT_AS = {"HUGEINT": "DECIMAL(38, 0)", "UHUGEINT": "DECIMAL(38, 0)"}
 # Errors about names, whose text has no values; every other kind may quote a row.
 _NAMELESS = (duckdb.CatalogException, duckdb.BinderException)
 
