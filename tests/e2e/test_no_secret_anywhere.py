@@ -52,10 +52,9 @@ def secret_org() -> Org:
         "salesforce": {"client_id": "sandbox-client", "client_secret": SECRET},
         "hubspot": {"access_token": TOKEN},
     }
-    return {
-        vendor: setup.model_copy(update={"credentials": known[vendor]})
-        for vendor, setup in org.items()
-    }
+    for vendor, credentials in known.items():
+        org[vendor] = org[vendor].model_copy(update={"credentials": credentials})
+    return org
 
 
 class _Everything(logging.Handler):
