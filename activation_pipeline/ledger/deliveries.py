@@ -16,12 +16,13 @@ from sqlalchemy.exc import IntegrityError
 
 from activation_pipeline.errors import RefusedError
 from activation_pipeline.ledger import tables as t
-from activation_pipeline.ledger._engine import moment, written
+from activation_pipeline.ledger._engine import written
+from activation_pipeline.ledger._leases import clear_dead_lease, give_back, renew_lease, take_lease
 from activation_pipeline.ledger._pauses import read_pauses
 from activation_pipeline.ledger.records import Attempt, BatchResult, RecordOutcome, Totals
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping, Sequence
+    from collections.abc import Callable, Sequence
     from datetime import datetime
 
     from sqlalchemy.engine import Connection, Engine
@@ -32,11 +33,6 @@ if TYPE_CHECKING:
 _RENEW_EVERY = timedelta(seconds=5)
 
 # Built once: SQLAlchemy spends more time on composing a statement than SQLite on running it.
-_RENEW = (
-    sa.update(t.leases)
-    .where(t.leases.c.delivery == sa.bindparam("of"))
-    .values(renewed_at=sa.bindparam("at"))
-)
 _INTEND = sa.insert(t.batch_intents)
 _ADD_RESULT = sa.insert(t.batch_results)
 _ADD_OUTCOME = sa.insert(t.record_outcomes)
@@ -76,16 +72,14 @@ class Deliveries:
             RefusedError: another process is sending for this contract and destination.
         """
         with self._engine.begin() as connection:
-            lease = t.leases
-            mine = (lease.c.contract == contract) & (lease.c.destination == destination)
-            held = connection.execute(sa.select(lease).where(mine)).first()
-            if held and not is_gone(held.holder, moment(held.renewed_at)):
+            sender = clear_dead_lease(connection, contract, destination, is_gone=is_gone)
+            if sender is not None:
+                who, since = sender
                 raise RefusedError(
-                    f"{contract}: {destination}: {held.holder} is sending since "
-                    f"{held.renewed_at}; wait until it ends",
+                    f"{contract}: {destination}: {who} is sending since {since}; "
+                    "wait until it ends",
                     clause="one_sender",
                 )
-            connection.execute(sa.delete(lease).where(mine))
             row = {
                 "contract": contract,
                 "destination": destination,
@@ -95,7 +89,7 @@ class Deliveries:
                 "at": written(now),
             }
             identifier = _new_id(connection, sa.insert(t.deliveries), row)
-            _take_lease(connection, identifier, row)
+            take_lease(connection, identifier, row)
         return Attempt(identifier, contract, destination, plan)
 
     def end(self, attempt: Attempt, *, outcome: str, message: str, now: datetime) -> None:
@@ -106,7 +100,7 @@ class Deliveries:
                     delivery=attempt.id, outcome=outcome, message=message, at=written(now)
                 )
             )
-            connection.execute(sa.delete(t.leases).where(t.leases.c.delivery == attempt.id))
+            give_back(connection, attempt.id)
 
     def intend(
         self,
@@ -162,12 +156,7 @@ class Deliveries:
         renewed = self._renewed.get(attempt.id)
         if renewed is not None and now - renewed < _RENEW_EVERY:
             return
-        if connection.execute(_RENEW, {"of": attempt.id, "at": written(now)}).rowcount != 1:
-            raise RefusedError(
-                f"{attempt.contract}: {attempt.destination}: the lease was taken over; "
-                "another process sends now",
-                clause="one_sender",
-            )
+        renew_lease(connection, attempt, now)
         self._renewed[attempt.id] = now
 
     def record_result(self, intent: int, result: BatchResult, *, now: datetime) -> None:
@@ -276,35 +265,13 @@ class Deliveries:
         self, contract: str, destination: str, *, is_gone: Callable[[str, datetime], bool]
     ) -> bool:
         """Free the lease of a sender that died; says whether nobody is sending now."""
-        lease = t.leases
-        mine = (lease.c.contract == contract) & (lease.c.destination == destination)
         with self._engine.begin() as connection:
-            held = connection.execute(sa.select(lease).where(mine)).first()
-            if held is None:
-                return True
-            if not is_gone(held.holder, moment(held.renewed_at)):
-                return False
-            connection.execute(sa.delete(lease).where(mine))
-            return True
+            return clear_dead_lease(connection, contract, destination, is_gone=is_gone) is None
 
 
 def _new_id(connection: Connection, insert: sa.Insert, values: dict[str, Any]) -> int:
     key = connection.execute(insert, values).inserted_primary_key
     return int(cast("Sequence[Any]", key)[0])
-
-
-def _take_lease(connection: Connection, delivery: int, begun: Mapping[str, Any]) -> None:
-    """Take a lease that nobody held a moment ago; where two do at once, one of them fails."""
-    names = ("contract", "destination", "holder")
-    row = {name: begun[name] for name in names} | {"delivery": delivery, "renewed_at": begun["at"]}
-    try:
-        connection.execute(sa.insert(t.leases), row)
-    except IntegrityError:
-        raise RefusedError(
-            f"{row['contract']}: {row['destination']}: another process has just begun to send; "
-            "wait until it ends",
-            clause="one_sender",
-        ) from None
 
 
 def _add_result(connection: Connection, intent: int, result: BatchResult, *, at: str) -> None:

@@ -6,11 +6,14 @@ from dataclasses import dataclass, field
 from datetime import timedelta
 from typing import TYPE_CHECKING
 
+import pyarrow as pa
+import pyarrow.parquet as pq
 import pytest
 from company import MemoryDestination, audience_dict, contract_dict, make_contract
 from desk import build, go, plan, received, send, sign, stock
 
 from activation_pipeline.approve import definition_now
+from activation_pipeline.deliver import _waiting_pieces
 from activation_pipeline.destinations import BatchOutcome
 from activation_pipeline.errors import ActivationError, PermanentError, RefusedError, RetryableError
 from activation_pipeline.evidence import Pause
@@ -19,6 +22,7 @@ from activation_pipeline.recheck import permitted_plan
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
+    from pathlib import Path
 
     from company import Company
 
@@ -138,6 +142,17 @@ def test_rows_that_have_an_answer_are_never_sent_again_wherever_they_stand(
         log.end(attempt, outcome="failed", message="", now=company.now)
     assert send(company, contract).totals.accepted == 8
     assert received(company) == ["A", "B", "F", "G", "H"]
+
+
+def test_rows_wait_in_as_many_pieces_as_the_snapshot_is_read_in(tmp_path: Path) -> None:
+    path = tmp_path / "part.parquet"
+    pq.write_table(pa.table({"row": list(range(10))}), path)
+    with pq.ParquetFile(path) as file:
+        pieces = [
+            (first, piece.column("row").to_pylist())
+            for first, piece in _waiting_pieces(file, [(1, 2), (3, 7), (9, 10)], 4)
+        ]
+    assert pieces == [(1, [1]), (3, [3]), (4, [4, 5, 6]), (9, [9])]
 
 
 def test_a_batch_of_which_nobody_may_be_reached_is_not_sent_at_all(company: Company) -> None:

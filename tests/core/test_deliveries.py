@@ -19,6 +19,8 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
     from datetime import datetime
 
+    from postgres_place import PostgresServer
+
 SECOND = timedelta(seconds=1)
 STOP = Pause("c", None, "demo_ops", "look", NOW, None)
 
@@ -122,6 +124,29 @@ def test_the_lease_of_a_sender_that_died_is_taken_over_and_the_dead_cannot_go_on
     with pytest.raises(RefusedError, match="the lease was taken over; another process sends now"):
         intend(ledger, dead, 6, 9, now=NOW + 5 * SECOND)
     intend(ledger, alive, 3, 6)
+
+
+def test_a_lease_that_somebody_took_over_meanwhile_is_not_taken_again(
+    postgres: PostgresServer,
+) -> None:
+    """Two processes that find the same sender dead must not both go on in its place."""
+    url = postgres.new_database()
+    slow, fast = Ledger(url), Ledger(url)
+    begin(slow)
+
+    def overtaken(_holder: str, _renewed_at: datetime) -> bool:
+        begin(fast, holder="fast", gone=True)
+        return True
+
+    with pytest.raises(RefusedError, match="another process has just begun to send"):
+        slow.deliveries.begin(
+            "p", contract="c", destination="crm", batch_size=3, holder="slow", now=NOW,
+            is_gone=overtaken,
+        )  # fmt: skip
+    with pytest.raises(RefusedError, match="fast is sending since"):
+        begin(slow)
+    for ledger in (slow, fast):
+        ledger.close()
 
 
 def test_the_end_of_a_delivery_frees_the_destination(ledger: Ledger) -> None:

@@ -172,6 +172,15 @@ def test_a_record_that_stands_there_twice_leaves_not_even_once() -> None:
     assert [r.key for r in sent if r] == ["B"]
 
 
+def test_nothing_leaves_of_a_slice_that_cannot_be_looked_at() -> None:
+    """A check that falls over has looked at no row: none of them can be trusted."""
+    rows = piece(pa.array(["low", "high"]))
+    numbers = rows.set_column(0, "key", pa.array([1, 2]))
+    held, sent = look(numbers)
+    assert [code for code, _ in held.values()] == ["no_key"] * 2
+    assert sent == [None, None]
+
+
 def test_text_longer_than_the_field_stays_whole_and_is_never_cut() -> None:
     assert leaving(piece(pa.array(["12345", "123456", "é" * 5])), F=5) == [
         "12345",

@@ -43,6 +43,10 @@ def test_an_installation_opens_and_reads_its_manifest_and_warehouse(company: Com
             runtime.read_manifest()
         path = company.folder / "dbt" / "target" / "manifest.json"
         path.parent.mkdir(parents=True)
+        for text in ("{", "[]", '{"nodes": {"model.t.x": {"resource_type": "model"}}}'):
+            path.write_text(text, encoding="utf-8")
+            with pytest.raises(ConfigurationError, match=r"not a dbt manifest .*; run dbt parse"):
+                runtime.read_manifest()
         path.write_text(json.dumps(manifest_of(["mart"])), encoding="utf-8")
         assert runtime.read_manifest().resolve("mart").parts == ("warehouse", "main", "mart")
         with runtime.open_warehouse() as connection:
