@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from activation_pipeline.destinations import braze as braze_module
 from activation_pipeline.destinations import hubspot as hubspot_module
 from activation_pipeline.destinations import salesforce as salesforce_module
 from activation_pipeline.destinations._http import Clockwork, Patience
@@ -14,7 +15,17 @@ from activation_pipeline.sandbox import Running, running_sandbox
 if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
-from destination_cases import SECRET, TOKEN, Box, Case, Waits, hubspot_case, salesforce_case
+from destination_cases import (
+    API_KEY,
+    SECRET,
+    TOKEN,
+    Box,
+    Case,
+    Waits,
+    braze_case,
+    hubspot_case,
+    salesforce_case,
+)
 
 ACCOUNTS = """\
 Id,Name,Billing_Customer_ID__c,Warehouse_Account_ID__c,Churn_Risk_Band__c
@@ -32,6 +43,14 @@ hs_object_id,email,warehouse_contact_id,product_user_id,follow_up_priority
 104,four@example.com,C-4,U-4,nurture
 105,five@example.com,C-5,U-5,nurture
 """
+USERS = """\
+external_id,email,follow_up_priority,expansion_education
+U-1,one@example.com,warm,
+U-2,two@example.com,hot,true
+U-3,three@example.com,,
+U-4,four@example.com,nurture,true
+U-5,five@example.com,nurture,
+"""
 
 
 @pytest.fixture(scope="session")
@@ -39,6 +58,7 @@ def running(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Running]:
     records: Path = tmp_path_factory.mktemp("records")
     (records / "salesforce_account.csv").write_text(ACCOUNTS, encoding="utf-8")
     (records / "hubspot_contact.csv").write_text(CONTACTS, encoding="utf-8")
+    (records / "braze_user.csv").write_text(USERS, encoding="utf-8")
     with running_sandbox(tmp_path_factory.mktemp("sandbox"), records=records) as sandbox:
         yield sandbox
 
@@ -68,6 +88,8 @@ def environment(box: Box) -> dict[str, str]:
         "SALESFORCE_CLIENT_SECRET": SECRET,
         "HUBSPOT_BASE_URL": f"{box.url}/hubspot",
         "HUBSPOT_TOKEN": TOKEN,
+        "BRAZE_BASE_URL": f"{box.url}/braze",
+        "BRAZE_API_KEY": API_KEY,
     }
 
 
@@ -95,7 +117,18 @@ def hubspot(
     client.close()
 
 
-@pytest.fixture(params=["salesforce", "hubspot"])
+@pytest.fixture
+def braze(
+    environment: dict[str, str], patience: Patience, waits: Waits
+) -> Iterator[braze_module.Braze]:
+    client = braze_module.connect(
+        environment, patience=patience, clockwork=Clockwork(waits.sleep, waits.clock)
+    )
+    yield client
+    client.close()
+
+
+@pytest.fixture(params=["salesforce", "hubspot", "braze"])
 def case(
     request: pytest.FixtureRequest,
     environment: dict[str, str],
@@ -106,6 +139,7 @@ def case(
     module, make = {
         "salesforce": (salesforce_module, salesforce_case),
         "hubspot": (hubspot_module, hubspot_case),
+        "braze": (braze_module, braze_case),
     }[request.param]
     clockwork = Clockwork(waits.sleep, waits.clock)
     client = module.connect(environment, patience=patience, clockwork=clockwork)

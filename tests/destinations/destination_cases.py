@@ -16,6 +16,7 @@ from activation_pipeline.destinations import (
     Target,
     Value,
 )
+from activation_pipeline.destinations import braze as braze_module
 from activation_pipeline.destinations import hubspot as hubspot_module
 from activation_pipeline.destinations import salesforce as salesforce_module
 
@@ -24,6 +25,7 @@ if TYPE_CHECKING:
 
 TOKEN = "sandbox-token"  # noqa: S105 - the sandbox's own
 SECRET = "sandbox-secret"  # noqa: S105 - the sandbox's own
+API_KEY = "sandbox-api-key"
 BANDS = ("low", "medium", "high")
 PRIORITIES = ("hot", "warm", "nurture")
 
@@ -78,6 +80,7 @@ class Box:
             "/batch/create",
             "/memberships/add",
             "/memberships/remove",
+            "/users/track",
         )
         return [one for one in self.requests(vendor) if any(path in one["path"] for path in paths)]
 
@@ -91,7 +94,10 @@ class Box:
 
 @dataclass(frozen=True)
 class Case:
-    """One kind of destination, as the conformance suite needs to know it."""
+    """One kind of destination, as the conformance suite needs to know it.
+
+    ``misfit`` is a value that ``band`` does not take; ``nobody`` is an id of no record.
+    """
 
     kind: str
     client: DestinationClient
@@ -106,6 +112,9 @@ class Case:
     ids: tuple[str, ...]
     keys: tuple[str, ...]
     write_path: str
+    misfit: str = "on fire"
+    nobody: str = "999"
+    tells_created: bool = True
 
     def record(
         self, at: int, values: Mapping[str, Value], operation: Any = "update"
@@ -147,6 +156,7 @@ def salesforce_case(client: Any, box: Box, waits: Waits) -> Case:
         ids=tuple(f"001SB000000000{at}AAA" for at in range(1, 6)),
         keys=tuple(f"A-{at}" for at in range(1, 6)),
         write_path="/composite/sobjects",
+        nobody="001SB0000000099AAA",
     )
 
 
@@ -171,4 +181,30 @@ def hubspot_case(client: Any, box: Box, waits: Waits) -> Case:
         ids=("101", "102", "103", "104", "105"),
         keys=("C-1", "C-2", "C-3", "C-4", "C-5"),
         write_path="/batch/(upsert|update|create)",
+    )
+
+
+def braze_case(client: Any, box: Box, waits: Waits) -> Case:
+    fields = {
+        "follow_up_priority": mapped("priority", allowed=PRIORITIES),
+        "follow_up_reason": mapped("reason"),
+        "follow_up_refreshed_at": mapped("scored_at"),
+        "product_seats": mapped("seats"),
+    }
+    return Case(
+        kind="braze",
+        connect=braze_module.connect,
+        client=client,
+        box=box,
+        waits=waits,
+        target=target("users", key="external_id", behavior="upsert", fields=fields),
+        band="follow_up_priority",
+        bands=PRIORITIES,
+        text="follow_up_reason",
+        longest=255,
+        ids=("U-1", "U-2", "U-3", "U-4", "U-5"),
+        keys=("U-1", "U-2", "U-3", "U-4", "U-5"),
+        write_path="/users/track",
+        misfit="on fire " * 40,
+        tells_created=False,
     )

@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 from requests.structures import CaseInsensitiveDict
 
 from activation_pipeline.destinations import BatchOutcome, OutgoingRecord
+from activation_pipeline.destinations import _braze_write as braze
 from activation_pipeline.destinations import _hubspot_write as hubspot
 from activation_pipeline.destinations import _salesforce_write as salesforce
 from activation_pipeline.destinations._batch import Ready, WholeRefusal
@@ -30,7 +31,8 @@ leaves = st.one_of(
 )
 names = st.sampled_from(
     ["id", "ids", "success", "created", "errors", "results", "context", "objectWriteTraceId", "new",
-     "properties", "a_key", "category", "message", "statusCode", "fields", "errorCode"]
+     "properties", "a_key", "category", "message", "statusCode", "fields", "errorCode", "index",
+     "input_array", "type"]
 )  # fmt: skip
 anything = st.recursive(
     leaves,
@@ -41,6 +43,10 @@ bodies = st.one_of(
     anything,
     st.fixed_dictionaries({"results": st.lists(anything, max_size=4), "errors": anything}),
     st.lists(anything, min_size=3, max_size=3),
+    st.fixed_dictionaries(
+        {"message": st.sampled_from(["success", "queued", "Valid data must be provided"])},
+        optional={"attributes_processed": leaves, "errors": anything},
+    ),
 )
 
 
@@ -54,6 +60,7 @@ def test_any_answer_accounts_for_each_record_once(body: Any, status: int) -> Non
     readings: list[Callable[[Answer], BatchOutcome | WholeRefusal]] = [
         lambda answer: hubspot.outcome_of(answer, PART, TARGET),
         lambda answer: salesforce.outcome_of(answer, PART, creates=False),
+        lambda answer: braze.outcome_of(answer, PART),
     ]
     for read in readings:
         try:
@@ -78,6 +85,7 @@ def test_without_a_word_of_success_nothing_is_accepted(body: Any) -> None:
     for outcome in (
         hubspot.outcome_of(answered(200, body), PART, TARGET),
         salesforce.outcome_of(answered(200, body), PART, creates=False),
+        braze.outcome_of(answered(200, body), PART),
     ):
         assert isinstance(outcome, BatchOutcome)
         assert [one.key for one in outcome.faults] == ["k0", "k1", "k2"]

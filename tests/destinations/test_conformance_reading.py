@@ -11,16 +11,17 @@ from activation_pipeline import destinations
 from activation_pipeline.destinations import Address
 from activation_pipeline.errors import ConfigurationError, PermanentError, RetryableError
 
-SECRETS = ("sandbox-token", "sandbox-secret")
+SECRETS = ("sandbox-token", "sandbox-secret", "sandbox-api-key")
 
 
 def test_every_kind_is_in_the_suite(case: Any) -> None:
     assert case.kind in destinations.kinds()
-    assert set(destinations.kinds()) == {"salesforce", "hubspot"}
+    assert set(destinations.kinds()) == {"salesforce", "hubspot", "braze"}
 
 
 def test_wrong_credentials_are_permanent(case: Any, environment: dict[str, str]) -> None:
-    wrong = {**environment, "HUBSPOT_TOKEN": "no", "SALESFORCE_CLIENT_SECRET": "no"}
+    secrets = ("HUBSPOT_TOKEN", "SALESFORCE_CLIENT_SECRET", "BRAZE_API_KEY")
+    wrong = {**environment, **dict.fromkeys(secrets, "no")}
     client = destinations.connect(case.kind, wrong)
     with pytest.raises(PermanentError) as error:
         client.send(case.target, [case.record(0, {case.band: "hot"})])
@@ -51,7 +52,7 @@ def test_the_mapping_fits(case: Any) -> None:
 
 def test_every_misfit_is_told_at_once(case: Any) -> None:
     mapped = next(iter(case.target.fields.values()))
-    cold = mapped.model_copy(update={"allowed": ("hot", "cold")})
+    cold = mapped.model_copy(update={"allowed": ("hot", case.misfit)})
     fields = {case.band: cold, "no_such_field": mapped, case.target.key: mapped}
     faults = case.client.check(dataclasses.replace(case.target, fields=fields))
     assert {one.path for one in faults} == {
@@ -68,6 +69,7 @@ def test_what_an_admin_changed_since_is_seen(case: Any, kind: str) -> None:
     assert [one.path for one in case.client.check(case.target)] == [f"fields.{case.text}"]
 
 
+@pytest.mark.parametrize("case", ["salesforce", "hubspot"], indirect=True)
 def test_a_removed_option_is_seen(case: Any) -> None:
     case.box.fault(
         case.kind, "picklist_value_removed", object=case.target.object, field=case.band, value="hot"
@@ -77,6 +79,7 @@ def test_a_removed_option_is_seen(case: Any) -> None:
     assert "hot" in found.message
 
 
+@pytest.mark.parametrize("case", ["salesforce", "hubspot"], indirect=True)
 def test_a_persons_edit_is_told_with_its_time_and_ours_is_not(case: Any) -> None:
     case.client.send(case.target, [case.record(0, {case.band: "hot", case.text: "x"})])
     assert case.live(0)[0].edited_at.get(case.band) is None or case.kind == "hubspot"
@@ -130,7 +133,7 @@ def test_a_field_that_is_not_there_cannot_be_read(case: Any) -> None:
         case.client.read(case.target, [Address("k0", case.ids[0], "")], ["no_such_field"])
 
 
-@pytest.mark.parametrize("missing", ["BASE_URL", "TOKEN", "CLIENT_ID", "CLIENT_SECRET"])
+@pytest.mark.parametrize("missing", ["BASE_URL", "TOKEN", "CLIENT_ID", "CLIENT_SECRET", "API_KEY"])
 def test_a_missing_setting_is_named(case: Any, environment: dict[str, str], missing: str) -> None:
     names = [name for name in environment if name == f"{case.kind.upper()}_{missing}"]
     for name in names:
