@@ -33,9 +33,13 @@ _BAD_OBJECT = "INVALID_OBJECT"
 
 
 def addresses_of(target: Target, records: Iterable[OutgoingRecord]) -> list[str]:
-    """Say by which external id the request addresses each record."""
+    """Say by which external id the request addresses each record.
+
+    Id and key are both external ids here. The id is the one that was matched; the key is only
+    for a user who is not there yet, since it may be no more than our own name for the row.
+    """
     if target.key and target.list is None:
-        return [record.destination_key for record in records]
+        return [record.destination_id or record.destination_key for record in records]
     return [record.destination_id for record in records]
 
 

@@ -150,6 +150,18 @@ def test_a_mapping_that_braze_has_no_request_for_is_refused(braze: module.Braze,
     assert box.writes("braze") == []
 
 
+def test_the_user_that_was_matched_is_written_and_no_namesake_made(
+    braze: module.Braze, box: Box
+) -> None:
+    """An identity model without keys gives our own key, which is nobody in Braze."""
+    upsert = dataclasses.replace(FOLLOW_UP, behavior="upsert")
+    matched = OutgoingRecord("A-1", "U-1", "A-1", "update", {BAND: "hot"})
+    assert braze.send(upsert, [matched]).faults == ()
+    assert [one["external_id"] for one in sent(box)[0]] == ["U-1"]
+    (found,) = braze.read(upsert, [Address("A-1", "U-1", "A-1")], [BAND])
+    assert (found.ids, found.values) == (("U-1",), {BAND: "hot"})
+
+
 def test_only_an_upsert_may_create(braze: module.Braze, box: Box) -> None:
     upsert = dataclasses.replace(FOLLOW_UP, behavior="upsert")
     assert braze.send(upsert, [change(9, {BAND: "hot"})]).faults == ()
