@@ -85,6 +85,16 @@ def test_nobody_joins_an_audience_unnoticed_and_anybody_may_leave_it(
     assert [one.ids for one in found] == [(), ()]
 
 
+@pytest.mark.parametrize("kind", ["cut_after", "html_error", "empty_body", "truncated_json"])
+def test_without_a_trustworthy_look_at_who_is_there_nothing_is_sent(
+    braze: module.Braze, box: Box, kind: str
+) -> None:
+    box.fault("braze", kind, path_regex="export", times=None)
+    with pytest.raises(RetryableError):
+        braze.send(MEMBERS, [member(1, "add")])
+    assert box.writes("braze") == []
+
+
 @pytest.mark.parametrize(
     ("name", "text"),
     [("no_such_audience", "would make one"), ("product_seats", "type Number")],
