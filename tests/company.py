@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 import json
+import tempfile
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
+from functools import cache
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import duckdb
@@ -21,12 +24,22 @@ from activation_pipeline.warehouse import open_warehouse
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
-    from pathlib import Path
 
     from activation_pipeline.destinations import Address, OutgoingRecord, Target
 
 NOW = datetime(2026, 11, 20, 9, 0, tzinfo=UTC)
-MODELS = ("mart", "identity", "suppress_a", "suppress_b", "review_a", "holdout_h", "feeds")
+_LIST = "key varchar, reason varchar, since timestamp"
+TABLES = {
+    "mart": "id varchar, band varchar, scored_at timestamp",
+    "identity": "key varchar, destination_id varchar, destination_key varchar, rule varchar, "
+    "is_role_based_email boolean",
+    "suppress_a": _LIST,
+    "suppress_b": _LIST,
+    "review_a": _LIST,
+    "holdout_h": "key varchar, draw double",
+    "feeds": "feed varchar, as_of timestamp",
+}
+MODELS = tuple(TABLES)
 ALWAYS_SIGNED = ("change_volume", "sample_review")
 
 
@@ -207,6 +220,17 @@ def manifest_of(models: Sequence[str]) -> dict[str, Any]:
     }
 
 
+@cache
+def _empty_warehouse() -> bytes:
+    """Make the file once: opening DuckDB takes longer than anything that is done with it."""
+    with tempfile.TemporaryDirectory() as folder:
+        path = Path(folder) / "warehouse.duckdb"
+        with duckdb.connect(str(path)) as connection:
+            for name, columns in TABLES.items():
+                connection.execute(f"create table {name} ({columns})")
+        return path.read_bytes()
+
+
 @dataclass
 class Company:
     """A warehouse that tests fill, and everything that a use case needs around it."""
@@ -218,17 +242,7 @@ class Company:
     def __post_init__(self) -> None:
         self.manifest = manifest_of(MODELS)
         self.path = self.folder / "warehouse.duckdb"
-        self.sql(
-            "create or replace table mart (id varchar, band varchar, scored_at timestamp)",
-            "create or replace table identity (key varchar, destination_id varchar,"
-            " destination_key varchar, rule varchar, is_role_based_email boolean)",
-            *(
-                f"create or replace table {name} (key varchar, reason varchar, since timestamp)"
-                for name in ("suppress_a", "suppress_b", "review_a")
-            ),
-            "create or replace table holdout_h (key varchar, draw double)",
-            "create or replace table feeds (feed varchar, as_of timestamp)",
-        )
+        self.path.write_bytes(_empty_warehouse())
 
     def sql(self, *statements: str) -> None:
         with duckdb.connect(str(self.path)) as connection:

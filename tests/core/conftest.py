@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import tempfile
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
@@ -10,14 +12,18 @@ from postgres_place import running_postgres
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
-    from pathlib import Path
 
     from postgres_place import PostgresServer
 
 
+MEMORY = "/dev/shm" if Path("/dev/shm").is_dir() else None  # noqa: S108 - a fresh folder in it
+
+
 @pytest.fixture
-def company(tmp_path: Path) -> Company:
-    return Company(tmp_path)
+def company() -> Iterator[Company]:
+    """A company of its own, in memory where the machine has a file system there."""
+    with tempfile.TemporaryDirectory(dir=MEMORY) as folder:
+        yield Company(Path(folder))
 
 
 @pytest.fixture(scope="session")

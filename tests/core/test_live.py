@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from activation_pipeline.contract import Contract
     from activation_pipeline.destinations import Address, Target
 
+EVERYTHING = [{"change_volume": {"add": 1.0, "update": 1.0}}]
 MOMENT = datetime(2026, 11, 20, 8, 0, 0, 123_000, tzinfo=UTC).replace(tzinfo=None)
 SAME = [
     (None, None), (None, ""), ("", None),
@@ -94,38 +95,51 @@ def with_policy(company: Company, on_edit: str, behavior: str = "update_only") -
     body = build(company).destinations["crm"].model_dump(by_alias=True)
     body["behavior"] = behavior
     body["fields"]["Band__c"]["on_edit"] = on_edit
-    return build(
-        company, destinations={"crm": body}, gates=[{"change_volume": {"add": 1.0, "update": 1.0}}]
-    )
+    return build(company, destinations={"crm": body}, gates=EVERYTHING)
 
 
-@pytest.mark.parametrize(
-    ("on_edit", "edited_h_ago", "expected"),
-    [
-        ("overwrite", 1, "high"),
-        ("keep", 9999, "by hand"),
-        ("keep 24h", 24, "by hand"),
-        ("keep 24h", 25, "high"),
-        ("keep 24h", None, "by hand"),
-        ("flag", 1, "by hand"),
-    ],
-)
-def test_an_edit_stands_as_long_as_the_contract_says(
-    company: Company, on_edit: str, edited_h_ago: int | None, expected: str
+def test_an_edit_stands_as_long_as_the_contract_says(company: Company) -> None:
+    policies = {
+        "Overwrite": ("overwrite", 1, "high"),
+        "Keep": ("keep", 9999, "by hand"),
+        "At_the_limit": ("keep 24h", 24, "by hand"),
+        "Beyond": ("keep 24h", 25, "high"),
+        "Nobody_knows_when": ("keep 24h", None, "by hand"),
+    }
+    company.destination = Edited()
+    stock(company, "AB")
+    body = build(company).destinations["crm"].model_dump(by_alias=True)
+    body["fields"] = {name: {"from": "band", "on_edit": p[0]} for name, p in policies.items()}
+    clear = {"on_expiry": {"Keep": "clear"}}
+    freshness = build(company).freshness.model_dump(mode="json") | clear
+    contract = build(company, destinations={"crm": body}, freshness=freshness, gates=EVERYTHING)
+    go(company, contract)
+    company.sql("update mart set band = 'high'")
+    company.destination.edited_at = {
+        name: company.now - timedelta(hours=hours)
+        for name, (_, hours, _) in policies.items()
+        if hours is not None
+    }
+    company.destination.records["R-A"] = dict.fromkeys(policies, "by hand")
+    go(company, contract)
+    assert company.destination.records["R-A"] == {n: p[2] for n, p in policies.items()}
+    assert set(company.destination.records["R-B"].values()) == {"high"}
+
+
+@pytest.mark.parametrize(("on_edit", "reason"), [("keep", "edit_kept"), ("flag", "edited:Band__c")])
+def test_a_record_that_keeps_everything_is_withheld_and_says_why(
+    company: Company, on_edit: str, reason: str
 ) -> None:
     contract = delivered(company, on_edit)
-    assert isinstance(company.destination, Edited)
-    if edited_h_ago is not None:
-        at = company.now - timedelta(hours=edited_h_ago)
-        company.destination.edited_at = {"Band__c": at}
     company.destination.records["R-A"]["Band__c"] = "by hand"
     found = plan(company, contract)
     assert found.plan is not None
-    withheld = {"keep": "edit_kept", "flag": "edited:Band__c"}.get(on_edit.partition(" ")[0])
-    kept = expected == "by hand"
-    assert found.plan.part("crm").withheld == ({withheld: 1} if kept else {})
+    assert found.plan.part("crm").withheld == {reason: 1}
     send(company, contract)
-    assert company.destination.records == {"R-A": {"Band__c": expected}, "R-B": {"Band__c": "high"}}
+    assert company.destination.records == {
+        "R-A": {"Band__c": "by hand"},
+        "R-B": {"Band__c": "high"},
+    }
 
 
 def test_somebody_who_typed_our_new_value_is_not_asked_to_keep_it(company: Company) -> None:
@@ -136,28 +150,26 @@ def test_somebody_who_typed_our_new_value_is_not_asked_to_keep_it(company: Compa
     assert (found.plan.part("crm").rows, found.plan.part("crm").withheld) == (2, {})
 
 
+NONE, TWO, OTHER_ONE = (), ("R-A", "R-A2"), ("R-A2",)
+
+
 @pytest.mark.parametrize(
-    ("behavior", "ids", "reason"),
+    ("behavior", "found", "withheld"),
     [
-        ("update_only", (), "not_in_destination"),
-        ("update_only", ("R-A", "R-A2"), "ambiguous_in_destination"),
-        ("update_only", ("R-A2",), "other_record_in_destination"),
-        ("upsert", (), None),
-        ("upsert", ("R-A", "R-A2"), "ambiguous_in_destination"),
-        ("create_only", ("R-A",), "already_in_destination"),
-        ("create_only", (), None),
+        ("update_only", [NONE, TWO, OTHER_ONE], ["not_in", "ambiguous_in", "other_record_in"]),
+        ("upsert", [NONE, TWO], [None, "ambiguous_in"]),
+        ("create_only", [NONE, ("R-C",)], [None, "already_in"]),
     ],
 )
 def test_a_record_that_is_not_there_exactly_once_is_written_only_where_that_is_meant(
-    company: Company, behavior: str, ids: tuple[str, ...], reason: str | None
+    company: Company, behavior: str, found: list[tuple[str, ...]], withheld: list[str | None]
 ) -> None:
     """Two records for one account: updating one of them at random is worse than none."""
-    company.destination = Edited(
-        found={"A": ids, "B": () if behavior == "create_only" else ("R-B",)}
-    )
-    stock(company, "AB")
-    contract = with_policy(company, "overwrite", behavior)
-    found = plan(company, contract)
-    assert found.plan is not None
-    assert found.plan.part("crm").withheld == ({reason: 1} if reason else {})
-    assert go(company, contract).totals.accepted == (1 if reason else 2)
+    keys = "BCD"[: len(found)]
+    company.destination = Edited(found=dict(zip(keys, found, strict=True)))
+    stock(company, keys)
+    made = plan(company, with_policy(company, "overwrite", behavior))
+    assert made.plan is not None
+    part = made.plan.part("crm")
+    assert part.withheld == {f"{why}_destination": 1 for why in withheld if why}
+    assert part.rows == withheld.count(None)

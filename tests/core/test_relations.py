@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 from company import audience_dict, contract_dict, make_contract
-from desk import go, plan, received, send, stock
+from desk import go, plan, received, stock
 
 from activation_pipeline.contract import Contract
 from activation_pipeline.manifest import read_manifest
@@ -42,14 +42,10 @@ ELSEWHERE = {
     "a plain table of a database": (COPY.format("raw.plain"), "warehouse.raw.plain", None, {}),
 }
 HOSTILE = (
-    "a mart, with; signs -- and (brackets)",
-    "x; drop table mart",
-    "dotted.name:with:colons",
-    "ключ 鍵 \u200f🔑",
-    "select",
-    "Ünï'cödé ''quotes''",
-    "n" * 128,
-    "%s {0} ? $1 @x",
+    "x; drop table mart -- (all)",
+    "dotted.name:with:colons, %s {0} ? $1 @x",
+    "Ünï'cödé ''quotes'' ключ 鍵 \u200f🔑",
+    "select" * 21 + "it",
 )
 
 
@@ -69,17 +65,18 @@ def put(company: Company, kind: str, name: str, **place: str) -> None:
     company.manifest["nodes"][f"{kind}.t.{name}"] = entry | {"resource_type": kind}
 
 
-@pytest.mark.parametrize("what", ELSEWHERE)
-def test_whatever_it_is_and_in_whatever_schema_it_can_be_a_source(
-    company: Company, what: str
-) -> None:
-    made, source, kind, place = ELSEWHERE[what]
+def test_whatever_it_is_and_in_whatever_schema_it_can_be_a_source(company: Company) -> None:
     stock(company, "AB")
-    company.sql(*(f"create schema {name}" for name in ("analytics", "snapshots", "raw")), made)
-    if kind is not None:
-        put(company, kind, source.removeprefix("crm."), **place)
-    contract = approved(company, contract_dict(source={"model": source, "systems": ["billing"]}))
-    assert go(company, contract).totals.accepted == 2
+    company.sql(*(f"create schema {name}" for name in ("analytics", "snapshots", "raw")))
+    company.sql(*dict.fromkeys(made for made, _, _, _ in ELSEWHERE.values()))
+    for what, (_, source, kind, place) in ELSEWHERE.items():
+        if kind is not None:
+            put(company, kind, source.removeprefix("crm."), **place)
+        body = contract_dict(source={"model": source, "systems": ["billing"]})
+        found = plan(company, approved(company, body))
+        assert found.plan is not None
+        assert found.plan.part("crm").operations == {"add": 2}, what
+        assert {r.gate for r in found.results if r.stops} == {"change_volume"}, what
 
 
 def quoted(name: str) -> str:
@@ -121,8 +118,6 @@ def test_whatever_tables_columns_and_fields_are_called_they_are_names(
     assert {r.gate for r in first.results if r.stops} == {"change_volume", "suppression_count"}
     assert go(company, contract).totals.accepted == 2
     assert company.destination.records == {"R-A": {name: "low"}, "R-C": {name: "low"}}
-    assert plan(company, contract).decision == "launch"
-    assert send(company, contract).outcome == "nothing_to_send"
 
 
 def test_a_name_cannot_contain_what_parts_the_reasons() -> None:

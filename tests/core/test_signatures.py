@@ -30,25 +30,23 @@ def test_one_signature_opens_one_gate_and_the_other_still_stops(company: Company
     assert send(company, contract).outcome == "delivered"
 
 
-@pytest.mark.parametrize(
-    ("gate", "role", "message"),
-    [
-        ("sample_review", "cs_director", r"cs_director may not sign this \(.*cs_ops signs\)"),
-        ("change_volume", "cs_ops", r"cs_ops may not sign this \(.*cs_director signs\)"),
-        (None, "salesforce_admin", "salesforce_admin may not sign this"),
-        ("not_paused", "cs_director", "not_paused does not stop this plan; nothing to sign"),
-        ("match_rate", "cs_director", "match_rate does not stop this plan"),
-        ("change_volume", "intern", "intern is not a role of this contract; its roles are"),
-    ],
-)
-def test_the_wrong_role_or_gate_signs_nothing(
-    company: Company, gate: str | None, role: str, message: str
-) -> None:
+WRONG = [
+    ("sample_review", "cs_director", r"cs_director may not sign this \(.*cs_ops signs\)"),
+    ("change_volume", "cs_ops", r"cs_ops may not sign this \(.*cs_director signs\)"),
+    (None, "salesforce_admin", "salesforce_admin may not sign this"),
+    ("not_paused", "cs_director", "not_paused does not stop this plan; nothing to sign"),
+    ("match_rate", "cs_director", "match_rate does not stop this plan"),
+    ("change_volume", "intern", "intern is not a role of this contract; its roles are"),
+]
+
+
+def test_the_wrong_role_or_gate_signs_nothing(company: Company) -> None:
     company.add("A")
     contract = build(company, gates=SAMPLE)
     first = plan(company, contract)
-    with pytest.raises(RefusedError, match=message):
-        sign(company, contract, first, gate=gate, role=role)
+    for gate, role, message in WRONG:
+        with pytest.raises(RefusedError, match=message):
+            sign(company, contract, first, gate=gate, role=role)
     with company.runtime() as runtime:
         newest = runtime.ledger.newest(contract.name)
         assert runtime.ledger.reviews(contract.name) == ()
