@@ -138,7 +138,9 @@ def build(folder: Path, *, now: datetime) -> Path:
     for kind in KINDS:
         _WRITERS[kind](folder, kind, _relations(kind, scored))
     command = [Path(sys.executable).with_name("dbt"), "build", "--quiet", "--profiles-dir", "."]
-    environment = {**os.environ, "THEIR_WAREHOUSE": str(warehouse(folder))}
+    # A developer's own settings may send dbt's files elsewhere.
+    inherited = {name: value for name, value in os.environ.items() if not name.startswith("DBT_")}
+    environment = inherited | {"THEIR_WAREHOUSE": str(warehouse(folder))}
     done = subprocess.run(
         command, cwd=folder, env=environment, capture_output=True, text=True, check=False
     )

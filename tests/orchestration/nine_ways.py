@@ -22,7 +22,7 @@ from activation_pipeline.definitions import build_defs
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from conftest import Yard
+    from yards import Yard
 
 SYNC = dg.AssetKey([NAME, "sync_salesforce"])
 SCORE = dg.AssetKey([NAME, "score"])

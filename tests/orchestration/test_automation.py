@@ -7,15 +7,15 @@ from typing import TYPE_CHECKING, Any
 
 import dagster as dg
 import pytest
-from conftest import SCORE, SYNC, make_stale
 from tiny_company import write_contract
+from yards import SCORE, SYNC, make_stale
 
 from activation_pipeline.definitions import build_defs
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from conftest import Yard
+    from yards import Yard
 
 
 @pytest.fixture

@@ -8,10 +8,10 @@ import sys
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from conftest import REPOSITORY
+from yards import REPOSITORY
 
 if TYPE_CHECKING:
-    from conftest import Yard
+    from yards import Yard
 
 COMMANDS = (
     ("dagster", "definitions", "validate", "-w", "workspace.yaml"),

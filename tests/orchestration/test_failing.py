@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING
 import dagster as dg
 import pytest
 import requests
-from conftest import SYNC
 from tiny_company import RECORDS
+from yards import SYNC
 
 from activation_pipeline.errors import (
     ConfigurationError,
@@ -19,7 +19,7 @@ from activation_pipeline.errors import (
 from activation_pipeline.orchestration.failing import told_to_dagster
 
 if TYPE_CHECKING:
-    from conftest import Yard
+    from yards import Yard
 
 
 def test_a_delivery_that_lost_records_is_red_with_its_counts(yard: Yard) -> None:

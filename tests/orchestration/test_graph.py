@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING
 
 import dagster as dg
 import pytest
-from conftest import REPOSITORY, SCORE, SYNC
 from tiny_company import NAME, write_contract
+from yards import REPOSITORY, SCORE, SYNC
 
 from activation_pipeline import gates, judgement
 from activation_pipeline.contract import Contract
@@ -20,7 +20,7 @@ from activation_pipeline.loading import load_all
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from conftest import Yard
+    from yards import Yard
 
 CONTRACTS = REPOSITORY / "contracts"
 DAY = datetime(2026, 11, 22, 9, tzinfo=UTC)

@@ -10,14 +10,14 @@ from datetime import timedelta
 from typing import TYPE_CHECKING
 
 import pytest
-from conftest import SCORE, SYNC, dbt_vars, make_stale
 from nine_ways import WAYS, re_execution_from_failure, sync_alone
 from tiny_company import RECORDS
+from yards import SCORE, SYNC, dbt_vars, make_stale
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from conftest import Yard
+    from yards import Yard
 
 each_way = pytest.mark.parametrize("way", WAYS, ids=lambda way: way.__name__)
 

@@ -6,11 +6,11 @@ from typing import TYPE_CHECKING, Any
 
 import dagster as dg
 import pytest
-from conftest import SCORE, SYNC
 from tiny_company import NAME, RECORDS
+from yards import SCORE, SYNC
 
 if TYPE_CHECKING:
-    from conftest import Yard
+    from yards import Yard
 
 NOT_PAUSED = dg.AssetCheckKey(SCORE, "not_paused")
 

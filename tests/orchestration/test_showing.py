@@ -6,14 +6,14 @@ from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
 import dagster as dg
-from conftest import SCORE, SYNC
 from tiny_company import NAME, RECORDS
+from yards import SCORE, SYNC
 
 from activation_pipeline import judgement
 from activation_pipeline.loading import load
 
 if TYPE_CHECKING:
-    from conftest import Yard
+    from yards import Yard
 
 READ_BACK = dg.AssetKey([NAME, "reconciliation_salesforce"])
 
