@@ -65,8 +65,8 @@ def percent(share: float, limit: float | None = None) -> str:
     for digits in (4, 6, 9):
         text = f"{share * 100:.{digits}g}%"
         if limit is None or share == limit or text != f"{limit * 100:.{digits}g}%":
-            break
-    return text
+            return text
+    return f"{share * 100:.17g}%"
 
 
 def hours(age: timedelta) -> float:

@@ -47,6 +47,7 @@ def test_a_share_is_written_with_as_many_digits_as_it_takes_to_tell_it_from_the_
     assert percent(0.97996, 0.98) == "97.996%"
     assert percent(0.98, 0.98) == "98%"
     assert percent(0.02 + 1e-9, 0.02) == "2.0000001%"
+    assert percent(0.98 - 1e-14, 0.98).startswith("97.99999999999")
 
 
 @pytest.mark.parametrize(
