@@ -35,7 +35,10 @@ def shipped(company: Yard) -> dg.Definitions:
         "DBT_PROFILES_DIR": str(REPOSITORY / "dbt_project"),
         "DBT_TARGET_PATH": str(company.folder / "shipped_target"),
     }
-    return build_defs(environment=environment, clock=lambda: DAY)
+    with pytest.MonkeyPatch.context() as process:
+        for name, value in environment.items():  # dbt reads the process's own
+            process.setenv(name, value)
+        return build_defs(environment=environment, clock=lambda: DAY)
 
 
 def contracts() -> list[Contract]:
