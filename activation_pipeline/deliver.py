@@ -131,6 +131,10 @@ def deliver(
         log.end(attempt, outcome=kind, message=str(error), now=clock())
         settle(runtime, contract.name, destination, now=clock())
         raise
+    except Exception as error:
+        # Our own fault: the lease must not outlive it in a process that goes on.
+        log.end(attempt, outcome="failed", message=type(error).__name__, now=clock())
+        raise
     report = _report(runtime, plan, destination)
     log.end(attempt, outcome=report.outcome, message=report.headline, now=clock())
     settle(runtime, contract.name, destination, now=clock())

@@ -268,3 +268,19 @@ def test_leavers_are_removed_even_when_their_candidate_is_gone(company: Company)
     company.sql("delete from mart where id = 'A'", "delete from identity where key = 'A'")
     assert send(company, contract).totals.accepted == 1
     assert company.destination.members == {"R-B"}
+
+
+def test_a_fault_of_our_own_gives_the_lease_back(company: Company) -> None:
+    """A code server lives for weeks; a claim that nobody frees would stop its contract for ever."""
+
+    def break_down() -> None:
+        raise ZeroDivisionError
+
+    stock(company, KEYS)
+    company.destination = Interrupted(before={1: break_down})
+    contract = build(company)
+    sign(company, contract, plan(company, contract))
+    with pytest.raises(ZeroDivisionError):
+        send(company, contract)
+    company.destination.before.clear()
+    assert send(company, contract).totals.accepted == len(KEYS)
