@@ -8,6 +8,7 @@ that destinations take; what a destination cannot hold exactly, it refuses itsel
 from __future__ import annotations
 
 from dataclasses import dataclass
+from datetime import UTC
 from decimal import Decimal
 from typing import TYPE_CHECKING, Any
 
@@ -21,6 +22,7 @@ from activation_pipeline.snapshots import is_held_by_python
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping, Sequence
+    from datetime import datetime
 
     from activation_pipeline.contract import MappedField
     from activation_pipeline.destinations import Value
@@ -61,7 +63,7 @@ def _check(name: str, test: Callable[[pd.Series[Any]], pd.Series[bool]]) -> pand
 
 
 def _value_checks(
-    mapping: MappedField, kind: pa.DataType, longest: int | None
+    mapping: MappedField, kind: pa.DataType, longest: int | None, *, checks_allowed: bool
 ) -> list[pandera.Check]:
     """Declare what one field's values must be, by the type that the plan froze."""
     if not _is_supported(kind):
@@ -75,13 +77,17 @@ def _value_checks(
         checks.append(_check("not_finite", lambda s: s.abs() < float("inf")))
     if _is_moment(kind):
         checks.append(_check("year_out_of_range", lambda s: s))
-    if mapping.allowed is not None:
+    if checks_allowed and mapping.allowed is not None:
         checks.append(_check("not_allowed", lambda s: s.isin(list(mapping.allowed or ()))))
     return checks
 
 
 def outgoing_schema(
-    fields: Mapping[str, MappedField], types: pa.Schema, limits: Mapping[str, int]
+    fields: Mapping[str, MappedField],
+    types: pa.Schema,
+    limits: Mapping[str, int],
+    *,
+    checks_allowed: bool = True,
 ) -> pandera.DataFrameSchema:
     """Declare a slice's schema from the contract: keys are there, values are what a field takes.
 
@@ -89,6 +95,7 @@ def outgoing_schema(
         fields: the mapped fields.
         types: the plan part's Arrow schema.
         limits: longest text per field, in characters, where the destination says so.
+        checks_allowed: false where values are put back as they were before us.
     """
     known = _check("no_key", lambda s: s.str.len() > 0)
     columns = {
@@ -97,7 +104,7 @@ def outgoing_schema(
     }
     for name, mapping in fields.items():
         kind = types.field(f"after:{name}").type
-        checks = _value_checks(mapping, kind, limits.get(name))
+        checks = _value_checks(mapping, kind, limits.get(name), checks_allowed=checks_allowed)
         columns[f"after:{name}"] = pandera.Column(nullable=True, checks=checks)
     return pandera.DataFrameSchema(columns, unique=["key", "destination_id"])
 
@@ -178,11 +185,19 @@ def records(
         kept = slice_
     names = ("key", "destination_id", "destination_key", "operation")
     heads = [kept.column(name).to_pylist() for name in names]
-    values = _written_values(kept, fields)
-    ready = map(OutgoingRecord, *heads, values)
+    moments = _moments(kept)
+    ready = map(OutgoingRecord, *heads, _written_values(kept, fields), moments)
     if not held:
         return list(ready)
     return [None if row in held else next(ready) for row in range(slice_.num_rows)]
+
+
+def _moments(kept: pa.RecordBatch) -> list[datetime | None]:
+    """Give each row's event time, UTC; None where it has none that Python can hold."""
+    column = kept.column("as_of")
+    held = is_held_by_python(column)
+    found = (column if held is None else pc.if_else(held, column, None)).to_pylist()
+    return [None if at is None else at.replace(tzinfo=at.tzinfo or UTC) for at in found]
 
 
 def _written_values(kept: pa.RecordBatch, fields: Sequence[str]) -> Iterable[dict[str, Value]]:

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 import duckdb
 
 from activation_pipeline.contract import Contract, fingerprint
-from activation_pipeline.destinations import BatchOutcome, LiveRecord, RecordFault
+from activation_pipeline.destinations import BatchOutcome, Effort, LiveRecord, RecordFault
 from activation_pipeline.ledger import Ledger
 from activation_pipeline.manifest import read_manifest
 from activation_pipeline.runtime import Runtime
@@ -143,6 +143,8 @@ class MemoryDestination:
     kind: str = "crm"
     identity: str = "memory"
     size: int = 3
+    at_once: int = 1
+    described: str = ""
     records: dict[str, dict[str, Any]] = field(default_factory=dict)
     members: set[str] = field(default_factory=set)
     received: list[list[OutgoingRecord]] = field(default_factory=list)
@@ -150,8 +152,20 @@ class MemoryDestination:
     unanswered: set[str] = field(default_factory=set)
     fail_after: int | None = None
 
-    def batch_size(self, _target: Target) -> int:
+    def batch_size(self, _target: Target, _rows: int = 0) -> int:
         return self.size
+
+    def concurrency(self, _target: Target) -> int:
+        return self.at_once
+
+    def effort(self, _target: Target, rows: int) -> Effort:
+        return Effort(-(-rows // self.size), 0.0)
+
+    def catalogue(self, _target: Target) -> str:
+        return self.described
+
+    def as_read(self, _target: Target, values: dict[str, Any]) -> dict[str, Any]:
+        return values
 
     def check(self, _target: Target) -> tuple[()]:
         return ()

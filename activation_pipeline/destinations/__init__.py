@@ -17,7 +17,7 @@ from activation_pipeline.errors import ConfigurationError
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
-    from datetime import datetime
+    from datetime import datetime, timedelta
 
     from activation_pipeline.contract import MappedField
 
@@ -26,11 +26,27 @@ Operation = Literal["add", "update", "refresh", "clear", "remove"]
 
 
 @dataclass(frozen=True)
+class Origin:
+    """Where values come from, for receivers that keep it beside the value.
+
+    ``version`` grows with every plan that changes the destination, so that a receiver can tell an
+    older value that comes late. ``expire_after`` counts from a record's ``as_of``.
+    """
+
+    contract: str
+    contract_version: int
+    plan: str
+    version: int
+    expire_after: timedelta
+
+
+@dataclass(frozen=True)
 class Target:
     """What a contract writes in one destination.
 
     ``fields`` maps the destination's field name to the contract's mapping; it is empty
     where ``list`` names a static list. ``key`` is the destination's external-id field.
+    ``origin`` is there while a plan is delivered.
     """
 
     object: str
@@ -38,6 +54,7 @@ class Target:
     list: str | None
     behavior: Literal["update_only", "create_only", "upsert", "mirror"]
     fields: Mapping[str, MappedField]
+    origin: Origin | None = None
 
 
 class OutgoingRecord(NamedTuple):
@@ -45,7 +62,8 @@ class OutgoingRecord(NamedTuple):
 
     ``key`` is ours, ``destination_id`` the record's id there, ``destination_key`` its value
     in the target's key field. ``values`` holds only what is written: None clears a field, a
-    field that is left out keeps its value. Empty for list members.
+    field that is left out keeps its value. Empty for list members. ``as_of`` is the event time
+    of the values; None where the record leaves.
     """
 
     key: str
@@ -53,6 +71,7 @@ class OutgoingRecord(NamedTuple):
     destination_key: str
     operation: Operation
     values: Mapping[str, Value]
+    as_of: datetime | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -98,13 +117,30 @@ class LiveRecord:
     ``ids`` are the records that the address finds: none, one, or several (ambiguous).
     ``values`` has the asked fields where there is exactly one; None is empty or never set.
     ``edited_at`` names, per field, the last edit by somebody who is not us, where the vendor
-    tells. For a list, ``values`` is empty and ``ids`` has the member's id, or nothing.
+    tells; ``modified_at`` the last change of the record by anybody. For a list, ``values`` is
+    empty and ``ids`` has the member's id, or nothing.
     """
 
     key: str
     ids: tuple[str, ...]
     values: Mapping[str, Value] = field(default_factory=dict)
     edited_at: Mapping[str, datetime] = field(default_factory=dict)
+    modified_at: datetime | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Effort:
+    """What writing a number of records costs under the vendor's limits.
+
+    ``seconds`` is how long the requests take at least, at the rate that is allowed now.
+    ``left_today`` of ``daily`` requests may still be made; None where the vendor has no daily
+    limit, or does not tell.
+    """
+
+    requests: int
+    seconds: float
+    left_today: int | None = None
+    daily: int | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -116,7 +152,10 @@ class MappingFault:
 
 
 class DestinationClient(Protocol):
-    """One vendor, reached with one set of credentials."""
+    """One vendor, reached with one set of credentials.
+
+    ``check`` comes first; after it, ``send`` and ``read`` may be called from several threads.
+    """
 
     kind: str
 
@@ -129,8 +168,22 @@ class DestinationClient(Protocol):
             PermanentError: credentials.
         """
 
-    def batch_size(self, target: Target) -> int:
-        """Say how many records one write request takes for this target."""
+    def batch_size(self, target: Target, rows: int = 0) -> int:
+        """Say how many records one ``send`` takes, when so many ``rows`` wait in all."""
+
+    def concurrency(self, target: Target) -> int:
+        """Say how many batches may be on their way at once."""
+
+    def effort(self, target: Target, rows: int) -> Effort:
+        """Estimate what writing so many records costs; asks the vendor for its limits if it has to.
+
+        Raises:
+            RetryableError: no trustworthy answer now.
+            PermanentError: credentials or permission.
+        """
+
+    def catalogue(self, target: Target) -> str:
+        """Hash what the vendor says about the mapped fields: an admin's change changes it."""
 
     def check(self, target: Target) -> tuple[MappingFault, ...]:
         """Compare the mapping with the vendor's own catalogue of fields; empty when all fits.

@@ -7,6 +7,7 @@ other records when one of them, or the connection, is bad.
 
 from __future__ import annotations
 
+import hashlib
 from collections import Counter
 from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -57,6 +58,12 @@ def fault(
 def all_unknown(part: Sequence[Ready], code: str, message: str) -> BatchOutcome:
     """Account for records about which the vendor gave no trustworthy answer."""
     return BatchOutcome(tuple(fault(item.record, "unknown", code, message) for item in part))
+
+
+def fields_hash(described: Mapping[str, object]) -> str:
+    """Hash what a vendor says of each field, by name: 16 hex digits."""
+    text = repr(sorted((name, repr(each)) for name, each in described.items()))
+    return hashlib.sha256(text.encode()).hexdigest()[:16]
 
 
 def hold_back(

@@ -10,12 +10,13 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from activation_pipeline.destinations import BatchOutcome, LiveRecord, MappingFault
+from activation_pipeline.destinations import BatchOutcome, Effort, LiveRecord, MappingFault
 from activation_pipeline.destinations import _braze_write as writes
 from activation_pipeline.destinations._batch import (
     Ready,
     WholeRefusal,
     fault,
+    fields_hash,
     hold_back,
     in_order,
     send_in_parts,
@@ -78,10 +79,25 @@ class Braze:
         """Name host and workspace, as the settings do: no call of Braze tells the workspace."""
         return self._identity
 
-    def batch_size(self, target: Target) -> int:
+    def batch_size(self, target: Target, rows: int = 0) -> int:
         """Say how many records one write request takes; all arrays of it count together."""
-        del target
+        del target, rows
         return self._most
+
+    def concurrency(self, target: Target) -> int:
+        """Say how many batches may be on their way at once."""
+        del target
+        return 1
+
+    def effort(self, target: Target, rows: int) -> Effort:
+        """Estimate what writing so many records costs."""
+        requests = -(-rows // self.batch_size(target, rows))
+        return Effort(requests, float(requests))
+
+    def catalogue(self, target: Target) -> str:
+        """Hash what the workspace says about the mapped attributes."""
+        catalogue = self._catalogue()
+        return fields_hash({name: catalogue.get(name) for name in target.fields})
 
     def check(self, target: Target) -> tuple[MappingFault, ...]:
         """Compare the mapping with the workspace's custom attributes as they are now.

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 from activation_pipeline.destinations import (
     Address,
     BatchOutcome,
+    Effort,
     LiveRecord,
     MappingFault,
     OutgoingRecord,
@@ -23,6 +24,7 @@ from activation_pipeline.destinations import _hubspot_write as batches
 from activation_pipeline.destinations._batch import (
     Ready,
     WholeRefusal,
+    fields_hash,
     hold_back,
     in_order,
     send_in_parts,
@@ -91,9 +93,25 @@ class HubSpot:
             self._identity = f"{host}/{portal}" if portal else host
         return self._identity
 
-    def batch_size(self, target: Target) -> int:
+    def batch_size(self, target: Target, rows: int = 0) -> int:  # noqa: ARG002 - the protocol's
         """Say how many records one write request takes."""
         return batches.BATCH_SIZE if target.list is None else lists.BATCH_SIZE
+
+    def concurrency(self, target: Target) -> int:  # noqa: ARG002 - the protocol's signature
+        """Say how many batches may be on their way at once."""
+        return 1
+
+    def effort(self, target: Target, rows: int) -> Effort:
+        """Estimate what writing so many records costs."""
+        requests = -(-rows // self.batch_size(target, rows))
+        return Effort(requests, float(requests))
+
+    def catalogue(self, target: Target) -> str:
+        """Hash what the account says about the mapped properties."""
+        if target.list is not None:
+            return ""
+        catalogue = self._catalogue(target)
+        return fields_hash({name: catalogue.get(name) for name in target.fields})
 
     def check(self, target: Target) -> tuple[MappingFault, ...]:
         """Compare the mapping with the account's properties, or its list, as they are now.

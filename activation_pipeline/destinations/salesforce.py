@@ -15,6 +15,7 @@ import tenacity
 from activation_pipeline.destinations import (
     Address,
     BatchOutcome,
+    Effort,
     LiveRecord,
     MappingFault,
     OutgoingRecord,
@@ -24,6 +25,7 @@ from activation_pipeline.destinations import (
 from activation_pipeline.destinations._batch import (
     Ready,
     WholeRefusal,
+    fields_hash,
     hold_back,
     in_order,
     send_in_parts,
@@ -80,9 +82,23 @@ class Salesforce:
         """Tell used and allowed requests, by the vendor's name of the limit (``api-usage``)."""
         return self._session.usage
 
-    def batch_size(self, target: Target) -> int:  # noqa: ARG002 - the protocol's signature
+    def batch_size(self, target: Target, rows: int = 0) -> int:  # noqa: ARG002 - the protocol's
         """Say how many records one write request takes."""
         return BATCH_SIZE
+
+    def concurrency(self, target: Target) -> int:  # noqa: ARG002 - the protocol's signature
+        """Say how many batches may be on their way at once."""
+        return 1
+
+    def effort(self, target: Target, rows: int) -> Effort:
+        """Estimate what writing so many records costs."""
+        requests = -(-rows // self.batch_size(target, rows))
+        return Effort(requests, float(requests))
+
+    def catalogue(self, target: Target) -> str:
+        """Hash what the describe says about the mapped fields."""
+        sobject = self._sobject(target)
+        return fields_hash({name: sobject.field(name) for name in target.fields})
 
     def check(self, target: Target) -> tuple[MappingFault, ...]:
         """Compare the mapping with the object's describe as it is now.

@@ -109,7 +109,7 @@ class Deliveries:
         first_row: int,
         last_row: int,
         now: datetime,
-        ended: tuple[int, BatchResult] | None,
+        ended: Sequence[tuple[int, BatchResult]],
         check: Callable[[tuple[Pause, ...]], None],
     ) -> int:
         """Note what is sent next, unless somebody paused; one transaction per batch.
@@ -119,7 +119,7 @@ class Deliveries:
             first_row: the batch's first row of the plan's snapshot.
             last_row: one past its last row.
             now: UTC.
-            ended: the intent of the batch before and what became of it, noted along with it,
+            ended: the intents of batches before and what became of them, noted along with it,
                 also when the check refuses.
             check: raises where a pause is in force.
 
@@ -132,8 +132,8 @@ class Deliveries:
         at = written(now)
         refusal: RefusedError | None = None
         with self._engine.begin() as connection:
-            if ended is not None:
-                _add_result(connection, *ended, at=at)
+            for intent, result in ended:
+                _add_result(connection, intent, result, at=at)
             try:
                 check(read_pauses(connection, attempt.contract, now=now))
                 self._keep_lease(connection, attempt, now)
@@ -159,10 +159,21 @@ class Deliveries:
         renew_lease(connection, attempt, now)
         self._renewed[attempt.id] = now
 
-    def record_result(self, intent: int, result: BatchResult, *, now: datetime) -> None:
-        """Note what became of one batch."""
+    def renew(self, attempt: Attempt, *, now: datetime) -> None:
+        """Say that a sender still lives.
+
+        Raises:
+            RefusedError: it was taken for dead, and another process sends now.
+        """
         with self._engine.begin() as connection:
-            _add_result(connection, intent, result, at=written(now))
+            self._keep_lease(connection, attempt, now)
+
+    def record_results(self, ended: Sequence[tuple[int, BatchResult]], *, now: datetime) -> None:
+        """Note what became of some batches, by their intents."""
+        at = written(now)
+        with self._engine.begin() as connection:
+            for intent, result in ended:
+                _add_result(connection, intent, result, at=at)
 
     def done(self, plan: str, destination: str) -> tuple[tuple[int, int], ...]:
         """List the row ranges of a plan that have a result, in order."""

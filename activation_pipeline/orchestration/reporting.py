@@ -17,11 +17,11 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
     from pathlib import Path
 
-    from activation_pipeline.deliver import Report
     from activation_pipeline.evidence import GateResult
     from activation_pipeline.ledger import Evaluation
     from activation_pipeline.plan import Plan
     from activation_pipeline.reconcile import Reconciliation
+    from activation_pipeline.sending import Report
 
 Metadata = dict[str, dg.MetadataValue]
 _Cell = str | int

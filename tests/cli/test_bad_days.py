@@ -28,7 +28,7 @@ def _cut_off(place: Installation, plan: str) -> None:
         is_gone=lambda _holder, _at: True,
     )
     ledger.deliveries.intend(
-        attempt, first_row=0, last_row=4, now=now, ended=None, check=lambda _: None
+        attempt, first_row=0, last_row=4, now=now, ended=(), check=lambda _: None
     )
     ledger.close()
 

@@ -18,9 +18,9 @@ if TYPE_CHECKING:
     from company import Company
 
     from activation_pipeline.contract import Contract
-    from activation_pipeline.deliver import Report
     from activation_pipeline.evidence import GateResult
     from activation_pipeline.ledger import Evaluation
+    from activation_pipeline.sending import Report
 
 
 def build(company: Company, **sections: Any) -> Contract:

@@ -13,7 +13,7 @@ from company import MemoryDestination, audience_dict, contract_dict, make_contra
 from desk import build, go, plan, received, send, sign, stock
 
 from activation_pipeline.approve import definition_now
-from activation_pipeline.deliver import _waiting_pieces
+from activation_pipeline.batches import waiting_pieces
 from activation_pipeline.destinations import BatchOutcome
 from activation_pipeline.errors import ActivationError, RefusedError, RetryableError
 from activation_pipeline.evidence import Pause
@@ -135,9 +135,9 @@ def test_rows_that_have_an_answer_are_never_sent_again_wherever_they_stand(
             holder="x", now=company.now, is_gone=lambda *_: False,
         )  # fmt: skip
         intent = log.intend(
-            attempt, first_row=2, last_row=5, now=company.now, ended=None, check=lambda _: None
+            attempt, first_row=2, last_row=5, now=company.now, ended=(), check=lambda _: None
         )
-        log.record_result(intent, BatchResult(3, 0, 0, 0), now=company.now)
+        log.record_results([(intent, BatchResult(3, 0, 0, 0))], now=company.now)
         log.end(attempt, outcome="failed", message="", now=company.now)
     assert send(company, contract).totals.accepted == 8
     assert received(company) == ["A", "B", "F", "G", "H"]
@@ -149,7 +149,7 @@ def test_rows_wait_in_as_many_pieces_as_the_snapshot_is_read_in(tmp_path: Path) 
     with pq.ParquetFile(path) as file:
         pieces = [
             (first, piece.column("row").to_pylist())
-            for first, piece in _waiting_pieces(file, [(1, 2), (3, 7), (9, 10)], 4)
+            for first, piece in waiting_pieces(file, [(1, 2), (3, 7), (9, 10)], 4)
         ]
     assert pieces == [(1, [1]), (3, [3]), (4, [4, 5, 6]), (9, [9])]
 

@@ -56,7 +56,7 @@ def intend(
     last: int,
     *,
     now: datetime = NOW,
-    ended: tuple[int, BatchResult] | None = None,
+    ended: tuple[tuple[int, BatchResult], ...] = (),
 ) -> int:
     return ledger.deliveries.intend(
         attempt, first_row=first, last_row=last, now=now, ended=ended, check=refuse_pauses
@@ -179,7 +179,7 @@ def test_a_pause_between_two_batches_keeps_the_next_one_and_the_last_answer_is_k
     first = intend(ledger, attempt, 0, 3)
     ledger.pause(STOP)
     with pytest.raises(RefusedError, match="paused"):
-        intend(ledger, attempt, 3, 6, ended=(first, all_accepted(3)))
+        intend(ledger, attempt, 3, 6, ended=((first, all_accepted(3)),))
     assert ledger.deliveries.done("p", "crm") == ((0, 3),)
     assert ledger.deliveries.ranges(attempt) == ((0, 3, True),)
 
@@ -191,10 +191,12 @@ def test_totals_add_up_over_attempts_and_exceptions_are_kept_by_record(ledger: L
     lost = RecordOutcome("C", "R-C", "unknown", "unanswered", None, "")
     held = RecordOutcome("D", "R-D", "held", "suppress_a", None, "held back at send")
     first = begin(ledger)
-    log.record_result(intend(ledger, first, 0, 3), BatchResult(1, 1, 0, 1, (bad, lost)), now=NOW)
+    mixed = BatchResult(1, 1, 0, 1, (bad, lost))
+    log.record_results([(intend(ledger, first, 0, 3), mixed)], now=NOW)
     log.end(first, outcome="failed", message="", now=NOW)
     second = begin(ledger)
-    log.record_result(intend(ledger, second, 3, 5), BatchResult(1, 0, 1, 0, (held,)), now=NOW)
+    kept = BatchResult(1, 0, 1, 0, (held,))
+    log.record_results([(intend(ledger, second, 3, 5), kept)], now=NOW)
     intend(ledger, second, 5, 6)
     assert log.totals("p", "crm") == Totals(accepted=2, rejected=1, held=1, unknown=1)
     assert log.outcomes("p", "crm") == (bad, lost, held)

@@ -45,7 +45,11 @@ def piece(after: pa.Array, **columns: list[Any]) -> pa.RecordBatch:
         name: pa.array(values, pa.bool_() if name == "write:F" else pa.string())
         for name, values in (usual | columns).items()
     }
-    return pa.RecordBatch.from_pydict(given | {"after:F": after})
+    as_of = pa.array(
+        [datetime(2026, 11, 20, 6, tzinfo=UTC).replace(tzinfo=None)] * len(after),
+        pa.timestamp("us"),
+    )
+    return pa.RecordBatch.from_pydict(given | {"after:F": after, "as_of": as_of})
 
 
 def look(
@@ -66,7 +70,8 @@ def leaving(rows: pa.RecordBatch, mapping: MappedField = FIELD, **limits: int) -
 def frozen(value: str, folder: Path) -> Any:
     """What becomes of a value that the engine gives, frozen as a plan's snapshot is."""
     names = {"key": "'K'", "destination_id": "'R'", "destination_key": "'B'", "operation": "'add'"}
-    columns = {**names, "write:F": "true", "after:F": value}
+    moment = "timestamp '2026-11-20 06:00:00'"
+    columns = {**names, "as_of": moment, "write:F": "true", "after:F": value}
     query = exp.select(
         *(
             exp.alias_(exp.maybe_parse(text, dialect="duckdb"), name, quoted=True)

@@ -25,8 +25,8 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from activation_pipeline.contract import Contract
-    from activation_pipeline.deliver import Report
     from activation_pipeline.ledger import Evaluation
+    from activation_pipeline.sending import Report
 
 # A ledger commits to disk often; hypothesis runs many ledgers.
 MEMORY = "/dev/shm" if Path("/dev/shm").is_dir() else None  # noqa: S108 - a fresh folder in it

@@ -28,9 +28,9 @@ from activation_pipeline.sources import model_names
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping
 
-    from activation_pipeline.deliver import Report
     from activation_pipeline.destinations import DestinationClient, Target
     from activation_pipeline.ledger import Evaluation
+    from activation_pipeline.sending import Report
 
 EVERY_CHANGE = [{"change_volume": {"add": 1.0, "update": 1.0, "clear": 1.0, "remove": 1.0}}]
 
@@ -103,7 +103,7 @@ class SmallBatches:
     client: Any
     size: int
 
-    def batch_size(self, target: Target) -> int:  # noqa: ARG002 - the protocol's signature
+    def batch_size(self, target: Target, rows: int = 0) -> int:  # noqa: ARG002 - the protocol's
         return self.size
 
     def __getattr__(self, name: str) -> Any:

@@ -1,0 +1,313 @@
+"""Send one plan's part to one destination: several batches at once, nothing lost or doubled.
+
+Every batch is noted before it is sent and after it was answered, so that a delivery that was
+cut off goes on at the first batch without an answer, and looks first whether it arrived. The
+first batch goes alone: a destination that is down hears of one batch, not of eight.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
+from dataclasses import dataclass, field, replace
+from typing import TYPE_CHECKING, Literal
+
+from activation_pipeline.arrival import arrived
+from activation_pipeline.destinations import BatchOutcome, Origin
+from activation_pipeline.errors import ActivationError, PermanentError, RefusedError, RetryableError
+from activation_pipeline.ledger.records import BatchResult, RecordOutcome, Totals
+from activation_pipeline.runtime import is_gone, target, this_process
+from activation_pipeline.settle import settle
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable, Mapping, Sequence
+    from datetime import datetime
+
+    from activation_pipeline.batches import Batch, Range
+    from activation_pipeline.contract import Contract
+    from activation_pipeline.destinations import DestinationClient, OutgoingRecord, Target
+    from activation_pipeline.evidence import Pause
+    from activation_pipeline.ledger.records import Attempt
+    from activation_pipeline.plan import Plan
+    from activation_pipeline.runtime import Runtime
+
+Outcome = Literal["delivered", "delivered_in_part", "rejected", "alert_only", "nothing_to_send"]
+_HEARTBEAT_S = 5.0
+
+
+@dataclass(frozen=True)
+class Report:
+    """What became of one plan in one destination; the totals add up to ``rows``."""
+
+    contract: str
+    destination: str
+    plan: str
+    rows: int
+    totals: Totals
+    outcome: Outcome
+    faults: Mapping[str, int]
+
+    @property
+    def headline(self) -> str:
+        """Say it in one line, with counts by reason and never a value."""
+        t = self.totals
+        why = ", ".join(f"{code} ({count})" for code, count in sorted(self.faults.items()))
+        return (
+            f"{self.contract}: {self.destination}: plan {self.plan}: "
+            f"{self.outcome.replace('_', ' ')}: {t.accepted} of {self.rows} accepted, "
+            f"{t.rejected} rejected, {t.held} held back, {t.unknown} unknown"
+            f"{': ' + why if why else ''}"
+        )
+
+
+@dataclass(frozen=True)
+class Sending:
+    """One delivery's fixed surroundings.
+
+    ``held`` are planned records that stay, with the reason; ``check`` raises where a pause is in
+    force, and is asked in the transaction that notes each batch.
+    """
+
+    contract: Contract
+    plan: Plan
+    destination: str
+    runtime: Runtime
+    clock: Callable[[], datetime]
+    held: Mapping[tuple[str, str], str]
+    check: Callable[[tuple[Pause, ...]], None]
+    checks_allowed: bool = True
+
+    @property
+    def client(self) -> DestinationClient:
+        """Reach the destination."""
+        return self.runtime.client(self.contract, self.destination)
+
+    @property
+    def target(self) -> Target:
+        """Say what is written there, and where the values come from."""
+        contract, part = self.contract, self.plan.part(self.destination)
+        origin = Origin(
+            contract=contract.name,
+            contract_version=contract.version,
+            plan=self.plan.id,
+            version=part.position + 1,
+            expire_after=contract.freshness.expire_after,
+        )
+        return replace(target(contract, self.destination), origin=origin)
+
+
+def waiting_rows(runtime: Runtime, plan: Plan, destination: str) -> tuple[Range, ...]:
+    """List the rows of a plan that have no result yet."""
+    done = runtime.ledger.deliveries.done(plan.id, destination)
+    return remaining(plan.part(destination).rows, done)
+
+
+def send_part(sending: Sending) -> Report:
+    """Send what waits of a plan's part, settle it, and report over all attempts.
+
+    Raises:
+        RefusedError: paused meanwhile, or another process sends; nothing more was sent.
+        RetryableError: the destination is unavailable; a later call goes on.
+        PermanentError: credentials, permission or mapping.
+    """
+    runtime, destination, contract = sending.runtime, sending.destination, sending.contract.name
+    log, clock, client, where = (
+        runtime.ledger.deliveries,
+        sending.clock,
+        sending.client,
+        sending.target,
+    )
+    waiting = waiting_rows(runtime, sending.plan, destination)
+    size = client.batch_size(where, sum(last - first for first, last in waiting))
+    now = clock()
+    attempt = log.begin(
+        sending.plan.id,
+        contract=contract,
+        destination=destination,
+        batch_size=size,
+        holder=this_process(),
+        now=now,
+        is_gone=lambda holder, at: is_gone(holder, at, now=now),
+    )
+    try:
+        _Line(sending, attempt, client, where).send(_cut(sending, waiting, size))
+    except ActivationError as error:
+        kind = "refused" if isinstance(error, RefusedError) else "failed"
+        log.end(attempt, outcome=kind, message=str(error), now=clock())
+        settle(runtime, contract, destination, now=clock())
+        raise
+    except Exception as error:
+        # Our own fault: the lease must not outlive it in a process that goes on.
+        log.end(attempt, outcome="failed", message=type(error).__name__, now=clock())
+        raise
+    done = report(runtime, sending.plan, destination)
+    log.end(attempt, outcome=done.outcome, message=done.headline, now=clock())
+    settle(runtime, contract, destination, now=clock())
+    return done
+
+
+def remaining(rows: int, done: Sequence[Range]) -> tuple[Range, ...]:
+    """List the row ranges that have no result yet, in order."""
+    gaps, at = [], 0
+    for first, last in sorted(done):
+        if first > at:
+            gaps.append((at, first))
+        at = max(at, last)
+    if at < rows:
+        gaps.append((at, rows))
+    return tuple(gaps)
+
+
+def _cut(sending: Sending, waiting: Sequence[Range], size: int) -> Iterable[Batch]:
+    # Importing pandas takes longer than a delivery without changes does, so it waits until here.
+    from activation_pipeline.batches import Cut, batches  # noqa: PLC0415
+
+    runtime, plan, destination = sending.runtime, sending.plan, sending.destination
+    noted = runtime.ledger.history.batches(plan.id, destination)
+    return batches(
+        Cut(
+            path=runtime.snapshots.part(plan.contract, plan.id, destination),
+            target=sending.target,
+            size=size,
+            limits=sending.client.limits(sending.target),
+            waiting=waiting,
+            unanswered=[(first, last) for first, last, done in noted if not done],
+            held=sending.held,
+            checks_allowed=sending.checks_allowed,
+        )
+    )
+
+
+@dataclass
+class _Line:
+    """The batches of one attempt that are on their way, and the answers not noted yet.
+
+    Only the thread that called ``send`` speaks with the ledger; the others only with the
+    destination.
+    """
+
+    sending: Sending
+    attempt: Attempt
+    client: DestinationClient
+    target: Target
+    on_their_way: dict[Future[BatchResult], int] = field(default_factory=dict)
+    answered: list[tuple[int, BatchResult]] = field(default_factory=list)
+    most: int = 1
+
+    def send(self, batches: Iterable[Batch]) -> None:
+        workers = self.client.concurrency(self.target)
+        with ThreadPoolExecutor(max_workers=workers, thread_name_prefix="activation") as pool:
+            try:
+                for batch in batches:
+                    while len(self.on_their_way) >= self.most:
+                        self._collect()
+                        self.most = workers
+                    intent = self._intend(batch)
+                    self.on_their_way[pool.submit(self._send, batch)] = intent
+                while self.on_their_way:
+                    self._collect()
+            finally:
+                # Whatever stopped us, what the destination answered is noted.
+                self._note_the_rest()
+
+    def _intend(self, batch: Batch) -> int:
+        answered, self.answered = self.answered, []
+        return self.sending.runtime.ledger.deliveries.intend(
+            self.attempt,
+            first_row=batch.first_row,
+            last_row=batch.last_row,
+            now=self.sending.clock(),
+            ended=answered,
+            check=self.sending.check,
+        )
+
+    def _collect(self) -> None:
+        """Wait for an answer; meanwhile say now and then that this sender still lives."""
+        done, _ = wait(self.on_their_way, timeout=_HEARTBEAT_S, return_when=FIRST_COMPLETED)
+        if not done:
+            log = self.sending.runtime.ledger.deliveries
+            log.renew(self.attempt, now=self.sending.clock())
+        for future in done:
+            intent = self.on_their_way.pop(future)
+            self.answered.append((intent, future.result()))
+
+    def _note_the_rest(self) -> None:
+        for future in tuple(self.on_their_way):
+            error = future.exception()
+            if error is None:
+                self.answered.append((self.on_their_way[future], future.result()))
+            del self.on_their_way[future]
+        if self.answered:
+            log = self.sending.runtime.ledger.deliveries
+            log.record_results(self.answered, now=self.sending.clock())
+
+    def _send(self, batch: Batch) -> BatchResult:
+        """Send what may go of one batch and account for every row of it."""
+        records, there = batch.records, frozenset[str]()
+        if batch.is_repeat and records:
+            there = arrived(self.client, self.target, records)
+            records = [record for record in records if record.key not in there]
+        outcome = self.client.send(self.target, records) if records else BatchOutcome()
+        return _accounted(batch, self._looked_up(records, outcome))
+
+    def _looked_up(self, records: Sequence[OutgoingRecord], outcome: BatchOutcome) -> BatchOutcome:
+        """Settle what had no trustworthy answer by reading it back, where that is possible."""
+        unsure = {fault.key for fault in outcome.faults if fault.state == "unknown"}
+        if not unsure:
+            return outcome
+        asked = [record for record in records if record.key in unsure]
+        try:
+            there = arrived(self.client, self.target, asked)
+        except (RetryableError, PermanentError):
+            return outcome
+        return replace(outcome, faults=tuple(f for f in outcome.faults if f.key not in there))
+
+
+def _accounted(batch: Batch, outcome: BatchOutcome) -> BatchResult:
+    notes = [("CREATED", key) for key in outcome.created]
+    notes += [("UNCHANGED", key) for key in outcome.unchanged]
+    listed = [*batch.held]
+    counts = Counter(fault.state for fault in outcome.faults)
+    if outcome.faults or notes:
+        ids = {record.key: record.destination_id for record in batch.records}
+        listed += [
+            RecordOutcome(f.key, ids[f.key], f.state, f.code, f.field, f.message)
+            for f in outcome.faults
+        ]
+        listed += [RecordOutcome(key, ids[key], "accepted", code, None, "") for code, key in notes]
+    accepted = len(batch.records) - len(outcome.faults)
+    return BatchResult(
+        accepted, counts["rejected"], len(batch.held), counts["unknown"], tuple(listed)
+    )
+
+
+def report(
+    runtime: Runtime, plan: Plan, destination: str, *, outcome: Outcome | None = None
+) -> Report:
+    """Add up what became of a plan's part over all attempts.
+
+    Raises:
+        RefusedError: the ledger does not account for every planned row exactly once.
+    """
+    log = runtime.ledger.deliveries
+    rows, totals = plan.part(destination).rows, log.totals(plan.id, destination)
+    outcomes = log.outcomes(plan.id, destination)
+    faults = Counter(o.code for o in outcomes if o.state != "accepted")
+    ended = outcome or _outcome(rows, totals)
+    return Report(plan.contract, destination, plan.id, rows, totals, ended, dict(faults))
+
+
+def _outcome(rows: int, totals: Totals) -> Outcome:
+    """Name how a finished delivery ended: one that lost a record is never simply delivered."""
+    answered = totals.accepted + totals.rejected + totals.held + totals.unknown
+    if answered != rows:
+        raise RefusedError(
+            f"the ledger accounts for {answered} of {rows} planned records; do not send again "
+            "before somebody has looked at it",
+            clause="ledger",
+        )
+    if not rows:
+        return "nothing_to_send"
+    if not totals.rejected and not totals.unknown:
+        return "delivered"
+    return "delivered_in_part" if totals.accepted else "rejected"
