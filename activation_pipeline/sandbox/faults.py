@@ -55,6 +55,7 @@ class Plan:
     delay_s: float = 0
     instead: Answer | None = None
     drop: Drop = field(default_factory=Drop)
+    refuse: Drop = field(default_factory=Drop)
     spoil: Callable[[Answer], Answer] | None = None
 
 
@@ -87,9 +88,16 @@ def _slow(options: Mapping[str, Any]) -> Plan:
 
 
 def _drop_records(options: Mapping[str, Any]) -> Plan:
+    return Plan("drop_records", drop=_named_records(options))
+
+
+def _refuse_records(options: Mapping[str, Any]) -> Plan:
+    return Plan("refuse_records", refuse=_named_records(options))
+
+
+def _named_records(options: Mapping[str, Any]) -> Drop:
     keys = frozenset(str(key) for key in options.get("keys", []))
-    count = int(options.get("count", 0 if keys else 1))
-    return Plan("drop_records", drop=Drop(count, keys))
+    return Drop(int(options.get("count", 0 if keys else 1)), keys)
 
 
 # Every vendor has these; a vendor's own refusals are in its ``fault_answers``.
@@ -101,6 +109,7 @@ KINDS: Mapping[str, Callable[[Mapping[str, Any]], Plan]] = {
     "truncated_json": _truncated_json,
     "slow": _slow,
     "drop_records": _drop_records,
+    "refuse_records": _refuse_records,
 }
 
 

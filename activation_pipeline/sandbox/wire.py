@@ -24,13 +24,13 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class Drop:
-    """Which records of a call are lost without a word: the first ``count``, or those named."""
+    """Which records of a call a fault is about: the first ``count``, or those named."""
 
     count: int = 0
     keys: frozenset[str] = frozenset()
 
     def loses(self, position: int, key: object) -> bool:
-        """Tell whether the record at this position (from 0) with this key is lost."""
+        """Tell whether the record at this position (from 0) with this key is hit."""
         return position < self.count or str(key) in self.keys
 
 
@@ -40,7 +40,8 @@ class Call:
 
     ``path`` is still percent-encoded; ``params`` are the decoded parts that the route names;
     header names are lower case; ``mount`` is the vendor's absolute address; ``number`` is the
-    request's place in the log.
+    request's place in the log. ``drop`` names the records that are lost without a word,
+    ``refuse`` those that a rule of the vendor's admin refuses one by one.
     """
 
     method: str
@@ -53,6 +54,7 @@ class Call:
     number: int
     params: Mapping[str, str] = field(default_factory=dict)
     drop: Drop = Drop()
+    refuse: Drop = Drop()
 
     def json(self) -> Any:
         """Parse the body; ``ValueError`` when it is not JSON."""

@@ -38,11 +38,14 @@ REFUSALS = [
     ("hubspot", {"kind": "locked"}, 423, "LOCKED"),
     ("hubspot", {"kind": "migrating", "seconds": 7}, 477, "MIGRATION"),
     ("hubspot", {"kind": "missing_scopes"}, 403, "MISSING_SCOPES"),
+    ("hubspot", {"kind": "server_error", "status": 502}, 502, "INTERNAL_ERROR"),
     ("hubspot", {"kind": "html_error", "status": 502}, 502, "<html>"),
     ("salesforce", {"kind": "unauthorized"}, 401, "INVALID_SESSION_ID"),
     ("salesforce", {"kind": "request_limit"}, 403, "REQUEST_LIMIT_EXCEEDED"),
     ("salesforce", {"kind": "locked_row"}, 400, "UNABLE_TO_LOCK_ROW"),
     ("salesforce", {"kind": "unavailable"}, 503, "SERVER_UNAVAILABLE"),
+    ("salesforce", {"kind": "forbidden"}, 403, "INSUFFICIENT_ACCESS"),
+    ("salesforce", {"kind": "server_error"}, 500, "UNKNOWN_EXCEPTION"),
     ("salesforce", {"kind": "html_error", "status": 500}, 500, "<html>"),
 ]
 
@@ -111,6 +114,22 @@ def test_dropped_records_are_in_neither_list(place: Place, hs: Caller, sf: Calle
     assert (listed["recordsIdsAdded"], listed["recordIdsMissing"]) == (["502"], [])
     place.fault("salesforce", "drop_records")
     sf("PATCH", f"/sobjects/Account/{ONE}", json={"Name": "changed"})
+    assert sf("GET", f"/sobjects/Account/{ONE}").json()["Name"] == "Company one"
+
+
+def test_a_rule_refuses_single_records(place: Place, hs: Caller, sf: Caller) -> None:
+    place.fault("hubspot", kind="refuse_records", count=1)
+    inputs = [{**HOT, "objectWriteTraceId": "0"}, {**HOT, "id": "new", "objectWriteTraceId": "1"}]
+    answer = hs("POST", UPSERT, json={"inputs": inputs})
+    assert answer.status_code == 207
+    assert answer.json()["errors"][0]["context"] == {"objectWriteTraceId": ["0"]}
+    assert (len(answer.json()["results"]), priority(hs)) == (1, None)
+
+    place.fault("salesforce", kind="refuse_records", keys=[ONE])
+    record = {"attributes": {"type": "Account"}, "id": ONE, "Name": "changed"}
+    answer = sf("PATCH", "/composite/sobjects", json={"records": [record]})
+    (result,) = answer.json()
+    assert result["errors"][0]["statusCode"] == "FIELD_CUSTOM_VALIDATION_EXCEPTION"
     assert sf("GET", f"/sobjects/Account/{ONE}").json()["Name"] == "Company one"
 
 

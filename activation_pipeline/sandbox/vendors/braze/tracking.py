@@ -33,6 +33,8 @@ def track(call: Call, world: World) -> Answer:
     for array, entries in objects.items():
         for index, entry in enumerate(entries):
             problem = _problem(entry)
+            if problem is None and call.refuse.loses(index, entry.get("external_id")):
+                problem = f"'{entry['external_id']}' could not be processed"
             if problem is not None:
                 errors.append({"type": problem, "input_array": array, "index": index})
                 continue

@@ -69,6 +69,7 @@ VENDOR = Vendor(
         "locked": access.locked,
         "migrating": access.migrating,
         "missing_scopes": access.missing_scopes,
+        "server_error": access.server_error,
     },
     start=lists.start,
 )

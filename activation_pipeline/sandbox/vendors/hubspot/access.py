@@ -116,6 +116,11 @@ def migrating(options: Mapping[str, Any]) -> Refusal:
     )
 
 
+def server_error(options: Mapping[str, Any]) -> Refusal:
+    """Make a 5xx in the usual envelope: nobody knows whether the write was applied."""
+    return Refusal(int(options.get("status", 500)), "INTERNAL_ERROR", "internal error")
+
+
 def missing_scopes(_options: Mapping[str, Any]) -> Refusal:
     """Make a 403: the token lacks a scope."""
     return Refusal(

@@ -10,6 +10,8 @@ import zlib
 from collections import Counter
 from typing import TYPE_CHECKING, Any
 
+import orjson
+
 from activation_pipeline.sandbox.vendors.hubspot.objects import (
     invalid_json,
     read_json,
@@ -172,6 +174,7 @@ def _each(
         if call.drop.loses(position, entry.get("id")):
             continue
         try:
+            _check_rule(call, position, entry)
             shown = save(entry) or {}
         except Refusal as refusal:
             if not traced:
@@ -187,6 +190,16 @@ def _each(
     # Equal problems come as one entry with several ids: entries are not records.
     errors = [_error(code, text, context) for (code, text), context in refused.items()]
     return _complete(call, world, results, errors, status=status)
+
+
+def _check_rule(call: Call, position: int, entry: Input) -> None:
+    """Refuse what an admin's validation rule refuses; the rules hold on writes from 2026-09."""
+    if not call.refuse.loses(position, entry.get("id")):
+        return
+    name, value = next(iter(read_properties(entry).items()), ("", ""))
+    told = {"isValid": False, "message": f"{value} breaks a rule", "error": "VALIDATION_RULE"}
+    text = orjson.dumps([{**told, "name": name}]).decode()
+    raise Refusal(400, "VALIDATION_ERROR", f"Property values were not valid: {text}")
 
 
 def _error(category: str, message: str, context: dict[str, list[str]]) -> dict[str, Any]:

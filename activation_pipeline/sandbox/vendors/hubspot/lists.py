@@ -134,8 +134,8 @@ def _change(call: Call, world: World, joining: list[str], leaving: list[str]) ->
     contacts = desk(call, world, _TYPE)
     missing = [
         record_id
-        for record_id in dict.fromkeys([*joining, *leaving])
-        if contacts.find(None, record_id) is None
+        for place, record_id in enumerate(dict.fromkeys([*joining, *leaving]))
+        if contacts.find(None, record_id) is None or call.refuse.loses(place, record_id)
     ]
     absent = set(missing)
     added = [rid for rid in joining if rid not in absent and _join(world, list_id, rid, call.now)]

@@ -61,5 +61,7 @@ VENDOR = Vendor(
         "request_limit": access.over_quota,
         "locked_row": access.locked_row,
         "unavailable": access.unavailable,
+        "forbidden": access.forbidden,
+        "server_error": access.server_error,
     },
 )

@@ -119,6 +119,18 @@ def unavailable(_options: Mapping[str, Any]) -> Refusal:
     return Refusal(503, "SERVER_UNAVAILABLE", "Server unavailable, please try again shortly.")
 
 
+def forbidden(_options: Mapping[str, Any]) -> Refusal:
+    """Make the refusal of a user without the permission: the status of a used-up quota."""
+    return Refusal(403, "INSUFFICIENT_ACCESS", "insufficient access rights on cross-reference id")
+
+
+def server_error(options: Mapping[str, Any]) -> Refusal:
+    """Make a 5xx in the usual envelope: nobody knows whether the write was applied."""
+    return Refusal(
+        int(options.get("status", 500)), "UNKNOWN_EXCEPTION", "An unexpected error occurred."
+    )
+
+
 def limits(call: Call, world: World) -> Answer:
     """Answer the limits resource."""
     most = world.limits["daily_requests"]

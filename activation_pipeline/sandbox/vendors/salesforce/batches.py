@@ -50,6 +50,7 @@ def upsert(call: Call, world: World) -> Answer:
                 f"Duplicate external id specified: {key}",
                 fields=[field.name],
             )
+        _check_rule(call, position, key)
         lost = call.drop.loses(position, key)
         return _upsert_one(place, field, key, record, lost=lost)
 
@@ -60,8 +61,9 @@ def create(call: Call, world: World) -> Answer:
     """POST new records."""
     records, all_or_none = _records(call, None)
 
-    def save(_position: int, record: dict[str, Any]) -> dict[str, Any]:
+    def save(position: int, record: dict[str, Any]) -> dict[str, Any]:
         place = desk(call, world, _type(record))
+        _check_rule(call, position, None)
         return {"id": place.create(record), "success": True, "errors": []}
 
     return _each(world, records, save, all_or_none=all_or_none)
@@ -83,6 +85,7 @@ def update(call: Call, world: World) -> Answer:
         if is_id(record_id) and times[long_id(record_id)] > 1:
             raise Refusal(400, "DUPLICATE_VALUE", f"duplicate id specified: {record_id}")
         found = _live(place, record_id)
+        _check_rule(call, position, record_id)
         if not call.drop.loses(position, record_id):
             place.update(found, {k: v for k, v in record.items() if k.lower() != "id"})
         return {"id": found.id, "success": True, "errors": []}
@@ -184,6 +187,12 @@ def _upsert_one(
     if found is not None and not lost:
         place.update(found, body)
     return {"id": ids[0], "success": True, "errors": [], "created": False}
+
+
+def _check_rule(call: Call, position: int, key: str | None) -> None:
+    """Refuse what a validation rule that an admin wrote refuses; its message is the admin's."""
+    if call.refuse.loses(position, key):
+        raise Refusal(400, "FIELD_CUSTOM_VALIDATION_EXCEPTION", f"Ask RevOps before you save {key}")
 
 
 def _live(place: Desk, record_id: str) -> Any:
