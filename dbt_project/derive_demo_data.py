@@ -30,6 +30,7 @@ def derive(company: Company) -> dict[str, list[Row]]:
         "derived/owners.csv": crm.owners(),
         "crm/salesforce_account.csv": crm.salesforce_accounts(company),
         "crm/hubspot_contact.csv": crm.hubspot_contacts(company),
+        "crm/braze_user.csv": crm.braze_users(company),
     }
 
 

@@ -156,10 +156,9 @@ def test_the_expansion_audience_has_a_population_and_leavers(
     warehouse: duckdb.DuckDBPyConnection,
 ) -> None:
     """Without candidates past 14 days nobody would ever be seen to leave the list."""
-    rate = match_rate(
-        warehouse, "mart_expansion_education", "product_user_id", "int_identity_product_user"
-    )
-    assert 0.95 <= rate < 1
+    for identity in ("int_identity_product_user", "int_identity_braze_user"):
+        rate = match_rate(warehouse, "mart_expansion_education", "product_user_id", identity)
+        assert 0.95 <= rate < 1
     end_of_day = BUILD_DAY + timedelta(days=1)
     ages = [
         end_of_day - moment

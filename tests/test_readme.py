@@ -77,7 +77,7 @@ def copy(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
 
 
 def run_demo(folder: Path) -> subprocess.CompletedProcess[str]:
-    ours = ("ACTIVATION_", "SALESFORCE_", "HUBSPOT_", "DAGSTER_", "DBT_")
+    ours = ("ACTIVATION_", "SALESFORCE_", "HUBSPOT_", "BRAZE_", "WEBHOOK_", "DAGSTER_", "DBT_")
     environment = {k: v for k, v in os.environ.items() if not k.startswith(ours)}
     return subprocess.run(
         [sys.executable, "scripts/demo", "run"],

@@ -1,4 +1,4 @@
-"""The CRM exports: what Salesforce and HubSpot held before anything was activated.
+"""The CRM exports: what Salesforce, HubSpot and Braze held before anything was activated.
 
 Column names are the destinations' own API names, so a stand-in can load the files as they are.
 Salesforce's billing id is an external id that was not marked unique, hence one duplicate.
@@ -12,6 +12,7 @@ from demo_company.source import Company, Row, choose, draw, move_newest_to_end, 
 SUFFIX_ALPHABET = "ABCDEFGHIJKLMNOPQRSTUVWXYZ012345"
 FIRST_CONTACT_ID = 51_000_000_001
 OWNER_COUNT = 10
+COUNTRIES = {"US": "US", "UK": "GB"}
 
 
 def owners() -> list[Row]:
@@ -97,6 +98,23 @@ def hubspot_contacts(company: Company) -> list[Row]:
             },
         )
     return move_newest_to_end(rows, "lastmodifieddate", company)
+
+
+def braze_users(company: Company) -> list[Row]:
+    """List one row per Braze user: product users, but for a few who never opened the app."""
+    emails = {row["contact_id"]: row["email"] for row in contact_emails(company)}
+    regions = {row["account_id"]: row["region"] for row in company.accounts}
+    users = product_users(company)
+    missing = choose("no braze", [row["product_user_id"] for row in users], 0.006)
+    return [
+        {
+            "external_id": row["product_user_id"],
+            "email": emails[row["contact_id"]],
+            "country": COUNTRIES[regions[row["account_id"]]],
+        }
+        for row in users
+        if row["product_user_id"] not in missing
+    ]
 
 
 def _with_suffix(short_id: str) -> str:

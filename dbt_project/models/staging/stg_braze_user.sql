@@ -1,0 +1,4 @@
+select
+    external_id,
+    country
+from {{ source("crm", "braze_user") }}
