@@ -86,11 +86,20 @@ class Source(_Section):
     feeds_model: Identifier | None = None
 
 
+def _is_value(role: str) -> bool:
+    return role == "value"
+
+
 class MappedField(_Section):
-    """One destination field: where its value comes from and what may happen to it."""
+    """One destination field: where its value comes from and what may happen to it.
+
+    ``role`` is ``meta`` for what travels beside the values of an item: its reason, its consent.
+    """
 
     model_config = ConfigDict(frozen=True, extra="forbid", populate_by_name=True)
     column: Annotated[Identifier, Field(alias="from")]
+    # Left out where it says nothing new: fingerprints of before there was a role still hold.
+    role: Annotated[Literal["value", "meta"], Field(exclude_if=_is_value)] = "value"
     allowed: Annotated[tuple[Scalar, ...], Field(min_length=1)] | None = None
     on_null: Literal["preserve", "clear", "flag"] = "preserve"
     on_edit: Annotated[str, StringConstraints(pattern=_ON_EDIT)] = "keep"
@@ -100,7 +109,8 @@ class Destination(_Section):
     """5. Destination mapping: one system's object or list, and the fields that we write there.
 
     ``key`` is the destination's external-id field; ``list`` names a static list, and then
-    there are no fields: members are added and removed.
+    there are no fields: members are added and removed. ``behavior: mirror`` with fields is for
+    stores of whole items.
     """
 
     kind: Name | None = None
@@ -117,7 +127,7 @@ class Destination(_Section):
         if (self.list is None) == (not self.fields):
             code = "fields_or_list"
             raise PydanticCustomError(code, "names neither or both of fields and list; write one")
-        if (self.behavior == "mirror") != (self.list is not None):
+        if self.list is not None and self.behavior != "mirror":
             code = "mirror_is_for_lists"
             raise PydanticCustomError(
                 code, "behavior mirror and a list go together; fields take update_only or upsert"
@@ -292,8 +302,8 @@ class Contract(_Section):
 
     @property
     def asset_kind(self) -> str:
-        """Name the activated asset's last key part: ``audience`` or ``score``."""
-        return "audience" if self.workflow.kind == "audience" else "score"
+        """Name the activated asset's last key part: ``audience``, ``score`` or ``context``."""
+        return "context" if self.workflow.kind == "ai_context" else self.workflow.kind
 
     @property
     def roles(self) -> frozenset[str]:

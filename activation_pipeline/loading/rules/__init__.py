@@ -13,7 +13,15 @@ from typing import TYPE_CHECKING, Any
 
 from activation_pipeline import destinations
 from activation_pipeline.loading.partial import NotThereError
-from activation_pipeline.loading.rules import lineage, mapping, people, references, timing, workflow
+from activation_pipeline.loading.rules import (
+    lineage,
+    mapping,
+    people,
+    references,
+    stores,
+    timing,
+    workflow,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping
@@ -29,7 +37,7 @@ def every_rule() -> dict[str, Rule]:
     """Name every rule, from the modules themselves."""
     return {
         name: function
-        for module in (workflow, mapping, timing, references, people, lineage)
+        for module in (workflow, mapping, stores, timing, references, people, lineage)
         for name, function in inspect.getmembers(module, inspect.isfunction)
         if function.__module__ == module.__name__ and not name.startswith("_")
     }

@@ -27,16 +27,17 @@ if TYPE_CHECKING:
 
 # Above this, a contract is no contract to read, and finding near names would take minutes.
 _MOST_FIELDS = 300
+_REMOVED = {"audience": "an audience has none", "ai_context": "a context expires as a whole"}
 
 
 def expiry_fits_kind(
     workflow: Workflow, freshness: Freshness, destinations: Mapping[str, Destination]
 ) -> Iterator[Finding]:
-    """An expired member is removed; an expired value is cleared, flagged or alerted, by field."""
+    """An expired member or item is removed; a value is cleared, flagged or alerted, by field."""
     path: Path = ("freshness", "on_expiry")
-    if workflow.kind == "audience":
+    if workflow.kind in _REMOVED:
         if freshness.on_expiry != "remove":
-            message = "is a section of fields, and an audience has none; write remove"
+            message = f"is a section of fields, and {_REMOVED[workflow.kind]}; write remove"
             yield Finding(path, "expiry_kind", message, at_key=True)
     elif isinstance(freshness.on_expiry, str):
         message = f"remove is for audiences, this is of kind {workflow.kind}; write field: clear"
