@@ -2,7 +2,7 @@
 
 A fault waits for a request of its vendor (and path), lets ``after`` of them through, then hits
 ``times`` of them; ``times`` null means until it is cleared. The kinds that change the set-up of a
-destination act at once and stay until a reset.
+destination act at once and stay until ``set_up_restored`` or a reset.
 """
 
 from __future__ import annotations
@@ -128,6 +128,9 @@ def _picklist_value_removed(org: VendorOrg, options: Mapping[str, Any]) -> Vendo
     return org.with_field(options["object"], options["field"], options=kept)
 
 
+# Takes every edit of one vendor's set-up back, and needs no further key.
+_RESTORED = "set_up_restored"
+
 # What an admin does to the set-up while nobody looks.
 EDITS: Mapping[str, Callable[[VendorOrg, Mapping[str, Any]], VendorOrg]] = {
     "field_read_only": _read_only,
@@ -157,10 +160,10 @@ class Faults:
         vendor = self._vendors.get(fault.vendor)
         if vendor is None:
             raise SetupError(f"faults: no vendor {fault.vendor}; one of {sorted(self._vendors)}")
-        if fault.kind in EDITS:
+        if fault.kind in {*EDITS, _RESTORED}:
             self._edit(fault, now)
             return
-        known = {*KINDS, *EDITS, *vendor.fault_answers}
+        known = {*KINDS, *EDITS, _RESTORED, *vendor.fault_answers}
         if fault.kind not in known:
             raise SetupError(f"faults: {fault.vendor} has no {fault.kind}; one of {sorted(known)}")
         try:
@@ -227,11 +230,15 @@ class Faults:
             self._store.run("UPDATE fault SET times_left=times_left-1 WHERE id=?", number)
 
     def _edit(self, fault: Fault, now: datetime) -> None:
-        try:
-            EDITS[fault.kind](self.org(fault.vendor), fault.options)
-        except KeyError as error:
-            raise SetupError(f"faults: {fault.kind} needs {error}; add it") from error
-        edits = [*self._store.setting("org_edits", []), fault.model_dump()]
+        edits = self._store.setting("org_edits", [])
+        if fault.kind == _RESTORED:
+            edits = [one for one in edits if one["vendor"] != fault.vendor]
+        else:
+            try:
+                EDITS[fault.kind](self.org(fault.vendor), fault.options)
+            except KeyError as error:
+                raise SetupError(f"faults: {fault.kind} needs {error}; add it") from error
+            edits = [*edits, fault.model_dump()]
         self._store.keep("org_edits", edits)
         # HTTP dates have whole seconds: a change must be later than any that was answered before.
         before = datetime.fromisoformat(self._store.setting("org_changed_at", now.isoformat()))

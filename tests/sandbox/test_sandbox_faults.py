@@ -154,6 +154,9 @@ def test_an_admin_changes_the_set_up_until_a_reset(place: Place, hs: Caller, sf:
     place.fault("salesforce", "picklist_value_removed", **band, value="high")
     answer = sf("PATCH", f"/sobjects/Account/{ONE}", json={"Churn_Risk_Band__c": "high"})
     assert answer.json()[0]["errorCode"] == "INVALID_OR_NULL_FOR_RESTRICTED_PICKLIST"
+    place.fault("salesforce", kind="set_up_restored")
+    again = sf("PATCH", f"/sobjects/Account/{ONE}", json={"Churn_Risk_Band__c": "high"})
+    assert (again.status_code, hs("POST", UPSERT, json={"inputs": [HOT]}).status_code) == (204, 400)
     place.own("POST", "reset")
     assert hs("POST", UPSERT, json={"inputs": [HOT]}).status_code == 200
 
