@@ -53,9 +53,9 @@ def ratio(name: str, ours: Figures, floor: Figures, goal: str) -> None:
 
 
 @contextmanager
-def sink() -> Iterator[str]:
+def sink(*options: str) -> Iterator[str]:
     """Run the sink and give its address."""
-    command = [sys.executable, str(Path(__file__).parent / "sink.py")]
+    command = [sys.executable, str(Path(__file__).parent / "sink.py"), *options]
     running = subprocess.Popen(command, stdout=subprocess.PIPE, text=True)
     try:
         port = running.stdout.readline().strip() if running.stdout else ""
@@ -98,6 +98,31 @@ def delivering(scratch: Path, url: str, rows: int, runs: int) -> None:
     line("delivery: nothing changed, no request", median(third))
 
 
+def distant(scratch: Path, rows: int, runs: int) -> None:
+    """Compare delivery over 50 ms of latency with a bare loop of as many threads."""
+    pairs = []
+    with sink("--latency-ms", "50") as url:
+        for number in range(runs):
+            folder = scratch / f"distant{number}"
+            child("fill", folder, str(rows))
+            pairs.append((child("deliver", folder, url), child("bare", folder, url, "8")))
+    ours, floor = (median([pair[i] for pair in pairs]) for i in (0, 1))
+    line("delivery: every answer takes 50 ms", ours)
+    line("  a bare requests loop in 8 threads", floor)
+    ratio("  ours against the bare threads", ours, floor, "goal <= 1.3x")
+
+
+def at_the_ceiling(scratch: Path, rows: int) -> None:
+    """Show how much of an account's ceiling is reached, and how often it was passed."""
+    folder = scratch / "ceiling"
+    child("fill", folder, str(rows))
+    with sink("--per-ten-seconds", "190") as url:
+        found = child("paced", folder, url)
+    line("delivery: at most 190 requests in 10 s", found)
+    name = f"  of the ceiling reached; {int(found['refused'])} requests refused"
+    print(f"{name:<56} {'':>10} {found['share']:>8.1%}            goal >= 90 %, 0 refused")
+
+
 def main() -> None:
     """Run the pairs and print the table."""
     parser = argparse.ArgumentParser(description=__doc__)
@@ -118,6 +143,8 @@ def main() -> None:
             planning(scratch, 10_000_000, 1)
         with sink() as url:
             delivering(scratch, url, 100_000, given.runs)
+        distant(scratch, 100_000, given.runs)
+        at_the_ceiling(scratch, 100_000)
         line("imports of planning and delivery", median([child("imports", scratch)] * given.runs))
 
 

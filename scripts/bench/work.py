@@ -150,8 +150,11 @@ def plain(folder: Path) -> dict[str, float]:
     return timed(work)
 
 
-def deliver(folder: Path, url: str) -> dict[str, float]:
-    """Measure ``deliver``: re-check, validation, batches, ledger. Planning is not in it."""
+def deliver(folder: Path, url: str, limit: str = "none") -> dict[str, float]:
+    """Measure ``deliver``: re-check, validation, batches, ledger. Planning is not in it.
+
+    ``limit`` is the setting of how many requests may be made in ten seconds.
+    """
     import activation_pipeline.outgoing  # noqa: F401 - imports have a row of their own
     from activation_pipeline import destinations
     from activation_pipeline.approve import sign_plan
@@ -165,15 +168,34 @@ def deliver(folder: Path, url: str) -> dict[str, float]:
         if evaluation.decision == "pause" and evaluation.plan:
             sign_plan(made, runtime, plan=evaluation.plan.id, gate=None, role="cs_director",
                       by="bench", reason="bench", now=NOW)  # fmt: skip
-    environment = {"HUBSPOT_BASE_URL": url, "HUBSPOT_TOKEN": "x"}
+    # The limiter keeps its state in the installation's folder, as in an installation.
+    environment = {"HUBSPOT_BASE_URL": url, "HUBSPOT_TOKEN": "x", "ACTIVATION_HOME": str(folder),
+                   "HUBSPOT_REQUESTS_PER_10S": limit}  # fmt: skip
     with company.runtime() as runtime:
         runtime.connect = lambda kind: destinations.connect(kind, environment)
         later = NOW + timedelta(minutes=1)
         return timed(lambda: send(made, "crm", runtime, clock=lambda: later).totals.accepted)
 
 
-def bare(folder: Path, url: str) -> dict[str, float]:
+def paced(folder: Path, url: str) -> dict[str, float]:
+    """Measure ``deliver`` against an account's ceiling, in the thirty seconds after the first ten.
+
+    ``share`` is what was reached of 190 requests in ten seconds, ``refused`` counts the 429s.
+    """
+    import requests
+
+    found = deliver(folder, url, "")
+    counts = requests.get(f"{url}/_counts", timeout=10).json()
+    begin = counts["taken"][0] + 10
+    within = sum(begin < at <= begin + 30 for at in counts["taken"])
+    return {**found, "share": within / (3 * 190), "refused": counts["refused"]}
+
+
+def bare(folder: Path, url: str, workers: str = "1") -> dict[str, float]:
     """Measure a plain loop: the same snapshot, the same batches, requests, answers parsed."""
+    import threading
+    from concurrent.futures import ThreadPoolExecutor
+
     import orjson
     import pyarrow.parquet as pq
     import requests
@@ -181,28 +203,35 @@ def bare(folder: Path, url: str) -> dict[str, float]:
     part = max((folder / "home" / "plans").rglob("crm.parquet"), key=lambda p: p.stat().st_mtime)
     address = f"{url}/crm/v3/objects/contacts/batch/upsert"
     headers = {"Content-Type": "application/json", "Authorization": "Bearer x"}
+    mine = threading.local()
+
+    def send(rows: list[dict[str, Any]]) -> int:
+        if not hasattr(mine, "session"):
+            mine.session = requests.Session()
+        inputs = [
+            {
+                "id": row["key"],
+                "idProperty": "warehouse_contact_id",
+                "objectWriteTraceId": row["key"],
+                "properties": {
+                    "band": row["after:band"],
+                    "reason": row["after:reason"],
+                    "arr": str(row["after:arr"]),
+                },
+            }
+            for row in rows
+        ]
+        body = orjson.dumps({"inputs": inputs})
+        answer = mine.session.post(address, data=body, headers=headers, timeout=30)
+        return len(orjson.loads(answer.content)["results"])
 
     def work() -> int:
-        sent = 0
-        with requests.Session() as session, pq.ParquetFile(part) as file:
-            for piece in file.iter_batches(batch_size=100):
-                inputs = [
-                    {
-                        "id": row["key"],
-                        "idProperty": "warehouse_contact_id",
-                        "objectWriteTraceId": row["key"],
-                        "properties": {
-                            "band": row["after:band"],
-                            "reason": row["after:reason"],
-                            "arr": str(row["after:arr"]),
-                        },
-                    }
-                    for row in piece.to_pylist()
-                ]
-                body = orjson.dumps({"inputs": inputs})
-                answer = session.post(address, data=body, headers=headers, timeout=30)
-                sent += len(orjson.loads(answer.content)["results"])
-        return sent
+        with pq.ParquetFile(part) as file:
+            batches = (piece.to_pylist() for piece in file.iter_batches(batch_size=100))
+            if workers == "1":
+                return sum(send(batch) for batch in batches)
+            with ThreadPoolExecutor(int(workers)) as pool:
+                return sum(pool.map(send, batches))
 
     return timed(work)
 
