@@ -58,18 +58,32 @@ def _write(field: str, mapping: MappedField) -> exp.Expr:
     return exp.Case().when(unknown, first).else_(changed)
 
 
+def _unless_gone(after: exp.Expr) -> exp.Expr:
+    """Leave nothing of a record that leaves: ``preserve`` keeps values, not records."""
+    return exp.Case().when(exp.not_(_is_null(column("key", "e"))), after)
+
+
 def _any(flags: Sequence[exp.Expr]) -> exp.Expr:
     return exp.or_(*flags) if flags else exp.false()
 
 
-def operation(fields: Mapping[str, MappedField], indicator: frozenset[str]) -> exp.Expr:
-    """Name a record's operation, from ``is_new``, ``is_gone`` and ``write:``/``after:``."""
-    cleared = [
-        exp.and_(column(f"write:{f}"), _is_null(column(f"after:{f}")))
-        for f in fields
-        if f not in indicator
-    ]
-    updated = [column(f"write:{f}") for f in fields if f not in indicator]
+def operation(
+    fields: Mapping[str, MappedField], indicator: frozenset[str], *, whole: bool = False
+) -> exp.Expr:
+    """Name a record's operation, from ``is_new``, ``is_gone`` and ``write:``/``after:``.
+
+    Where items go ``whole``, a field that is written need not have changed, so it is compared
+    with ``before:`` as well.
+    """
+
+    def moved(field: str) -> exp.Expr:
+        write = column(f"write:{field}")
+        differs = _distinct(column(f"after:{field}"), column(f"before:{field}"))
+        return exp.and_(write, differs) if whole else write
+
+    counted = [field for field in fields if field not in indicator]
+    cleared = [exp.and_(moved(f), _is_null(column(f"after:{f}"))) for f in counted]
+    updated = [moved(f) for f in counted]
     return (
         exp.Case()
         .when(column("is_new"), exp.Literal.string("add"))
@@ -85,11 +99,13 @@ def proposal_query(contract: Contract, name: str) -> exp.Select:
 
     Reads ``population`` and ``delivered`` (``key``, ``destination_id``, ``destination_key``,
     ``certain``, ``field:<field>``); joined on key and record, so that a key that moved to
-    another record is new there. Lists compare both ways: whoever is not eligible leaves.
+    another record is new there. Mirrors compare both ways: whoever is not eligible leaves; and
+    one field that differs sends the whole item, since the store may have dropped it meanwhile.
 
     Returns:
-        ``key``, ``destination_id``, ``destination_key``, ``as_of``, ``is_new``, ``is_gone``, and
-        per field ``before:`` (last delivered), ``after:`` and ``write:`` (false: left alone).
+        ``key``, ``destination_id``, ``destination_key``, ``as_of``, ``is_new``, ``is_gone``,
+        ``is_certain`` (false: sent without a trustworthy answer; null: never sent), and per field
+        ``before:`` (last delivered), ``after:`` and ``write:`` (false: left alone).
     """
     destination = contract.destinations[name]
     fields = written_fields(destination, contract.launch.caveats)
@@ -109,14 +125,17 @@ def proposal_query(contract: Contract, name: str) -> exp.Select:
         named(_is_null(column("key", "d")), "is_new"),
         named(_is_null(column("key", "e")), "is_gone"),
     ]
+    output.append(named(column("certain", "d"), "is_certain"))
     writes = []
     for field, mapping in fields.items():
-        output.append(named(column(f"field:{field}", "d"), f"before:{field}"))
-        output.append(named(_after(field, mapping), f"after:{field}"))
-        output.append(named(_write(field, mapping), f"write:{field}"))
-        writes.append(_write(field, mapping))
+        before, after = column(f"field:{field}", "d"), _after(field, mapping)
+        write = exp.true() if both else _write(field, mapping)
+        output.append(named(before, f"before:{field}"))
+        output.append(named(_unless_gone(after) if both else after, f"after:{field}"))
+        output.append(named(write, f"write:{field}"))
+        writes.append(_distinct(after.copy(), before.copy()) if both else write.copy())
     if both:
-        writes = [
+        writes += [
             _is_null(column("key", "d")),
             _is_null(column("key", "e")),
             exp.not_(column("certain", "d")),
@@ -131,13 +150,15 @@ def proposal_query(contract: Contract, name: str) -> exp.Select:
 
 def _withheld_reason(destination: Destination, fields: Mapping[str, MappedField]) -> exp.Expr:
     """Name why a change is kept back after looking at the live record; null where it goes."""
-    if destination.behavior == "mirror":
+    if destination.list is not None:
         return exp.null()  # members are not looked up: adding and removing are set operations
     found = column("found", "l")
     one, none = exp.Literal.number(1), exp.Literal.number(0)
+    case = exp.Case()
+    if destination.behavior == "mirror":
+        case = case.when(column("is_gone", "p"), exp.null())  # whatever it is now, it goes
     case = (
-        exp.Case()
-        .when(_is_null(column("key", "l")), exp.Literal.string("not_read"))
+        case.when(_is_null(column("key", "l")), exp.Literal.string("not_read"))
         .when(exp.GT(this=found, expression=one), exp.Literal.string("ambiguous_in_destination"))
         .when(column("is_other_record", "l"), exp.Literal.string("other_record_in_destination"))
     )
@@ -150,11 +171,30 @@ def _withheld_reason(destination: Destination, fields: Mapping[str, MappedField]
         if mapping.on_edit == "flag":
             edited = exp.and_(column(f"write:{field}", "p"), column(f"edited:{field}", "l"))
             case = case.when(edited, exp.Literal.string(f"edited:{field}"))
+    if destination.behavior == "mirror":
+        case = case.when(_only_edits(fields), exp.Literal.string("edit_kept"))
     return case
 
 
-def _policy(contract: Contract, name: str) -> exp.Select:
-    """Join proposals with live records; an edit that stands keeps its field from being written."""
+def _only_edits(fields: Mapping[str, MappedField]) -> exp.Expr:
+    """Say that an item differs in nothing but what a person edited: it need not be sent again."""
+    moved = []
+    for field, mapping in fields.items():
+        differs = _distinct(column(f"after:{field}", "p"), column(f"before:{field}", "p"))
+        if mapping.on_edit.startswith("keep"):
+            differs = exp.and_(differs, exp.not_(column(f"edited:{field}", "l")))
+        moved.append(differs)
+    return exp.and_(
+        exp.not_(column("is_new", "p")), column("is_certain", "p"), exp.not_(_any(moved))
+    )
+
+
+def policy_query(contract: Contract, name: str) -> exp.Select:
+    """Join proposals with live records; an edit that stands keeps its field from being written.
+
+    Reads ``proposed`` and ``live`` (``key``, ``destination_id``, ``found``, ``is_other_record``,
+    ``live:<field>``, ``edited:<field>``); adds ``policy``, the reason why a change stays back.
+    """
     destination = contract.destinations[name]
     fields = written_fields(destination, contract.launch.caveats)
     keys = ("key", "destination_id", "destination_key", "as_of", "is_new", "is_gone")
@@ -163,6 +203,8 @@ def _policy(contract: Contract, name: str) -> exp.Select:
         write: exp.Expr = column(f"write:{field}", "p")
         if mapping.on_edit.startswith("keep"):
             write = exp.and_(write, exp.not_(column(f"edited:{field}", "l")))
+        if destination.behavior == "mirror":
+            write = exp.or_(column("is_gone", "p"), write)
         output += [
             column(f"before:{field}", "p"),
             column(f"after:{field}", "p"),
@@ -184,8 +226,8 @@ def _policy(contract: Contract, name: str) -> exp.Select:
 def judged_query(contract: Contract, name: str, *, room: int | None) -> exp.Select:
     """Judge every proposed change; ``withheld`` is null where it goes into the plan.
 
-    Reads ``proposed`` and ``live`` (``key``, ``destination_id``, ``found``, ``is_other_record``,
-    ``live:<field>``, ``edited:<field>``).
+    Reads ``policed`` (see ``policy_query``) and ``refused`` (``key``, ``destination_id``,
+    ``code``: the destination refused the very same before).
 
     Args:
         contract: field policy and caveats.
@@ -194,25 +236,36 @@ def judged_query(contract: Contract, name: str, *, room: int | None) -> exp.Sele
     """
     destination = contract.destinations[name]
     fields = written_fields(destination, contract.launch.caveats)
+    kept = exp.not_(_any([column(f"write:{f}") for f in fields])) if fields else exp.false()
+    before = exp.DPipe(this=exp.Literal.string("rejected_before:"), expression=column("code", "r"))
     reason = exp.Coalesce(
         this=column("policy"),
         expressions=[
-            exp.Case().when(
-                exp.not_(_any([column(f"write:{f}") for f in fields])) if fields else exp.false(),
-                exp.Literal.string("edit_kept"),
-            )
+            exp.Case()
+            .when(kept, exp.Literal.string("edit_kept"))
+            .when(exp.not_(_is_null(column("code", "r"))), before)
         ],
     )
-    passed = exp.select(
-        exp.Star(),
-        named(operation(fields, indicators(contract, fields)), "operation"),
-        named(reason, "refused"),
-    ).from_(_policy(contract, name).subquery("policed"))
+    same = [column(each, "c").eq(column(each, "r")) for each in ("key", "destination_id")]
+    passed = (
+        exp.select(
+            exp.Column(this=exp.Star(), table=exp.to_identifier("c")),
+            named(
+                operation(
+                    fields, indicators(contract, fields), whole=destination.behavior == "mirror"
+                ),
+                "operation",
+            ),
+            named(reason, "stays"),
+        )
+        .from_(exp.to_table("policed").as_("c"))
+        .join(exp.to_table("refused").as_("r"), on=exp.and_(*same), join_type="left")
+    )
     if room is None:
-        return exp.select(exp.Star(), named(column("refused"), "withheld")).from_(
+        return exp.select(exp.Star(), named(column("stays"), "withheld")).from_(
             passed.subquery("passed")
         )
-    adds = exp.and_(column("is_new"), _is_null(column("refused")))
+    adds = exp.and_(column("is_new"), _is_null(column("stays")))
     turn = exp.Window(
         this=exp.RowNumber(),
         partition_by=[adds],
@@ -221,7 +274,7 @@ def judged_query(contract: Contract, name: str, *, room: int | None) -> exp.Sele
     over = exp.and_(adds.copy(), exp.GT(this=column("turn"), expression=exp.Literal.number(room)))
     capped = exp.Case().when(over, exp.Literal.string("caveat"))
     return exp.select(
-        exp.Star(), named(exp.Coalesce(this=column("refused"), expressions=[capped]), "withheld")
+        exp.Star(), named(exp.Coalesce(this=column("stays"), expressions=[capped]), "withheld")
     ).from_(exp.select(exp.Star(), named(turn, "turn")).from_(passed.subquery("p")).subquery("t"))
 
 

@@ -10,7 +10,8 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from activation_pipeline.recheck import check_pauses, permitted_plan, recheck
-from activation_pipeline.sending import Sending, report, send_part, waiting_rows
+from activation_pipeline.report import report
+from activation_pipeline.sending import Sending, send_part, waiting_rows
 from activation_pipeline.settle import settle
 
 if TYPE_CHECKING:
@@ -18,8 +19,8 @@ if TYPE_CHECKING:
     from datetime import datetime
 
     from activation_pipeline.contract import Contract
+    from activation_pipeline.report import Report
     from activation_pipeline.runtime import Runtime
-    from activation_pipeline.sending import Report
 
 
 def deliver(

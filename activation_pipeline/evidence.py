@@ -7,7 +7,8 @@ names the results. A ``GateResult`` is one gate's word on one plan.
 from __future__ import annotations
 
 from collections import Counter
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from datetime import timedelta
 from typing import TYPE_CHECKING
 
 from activation_pipeline.notation import without_addresses
@@ -18,6 +19,11 @@ if TYPE_CHECKING:
 
     from activation_pipeline.contract import Contract
     from activation_pipeline.plan import Plan
+
+
+def _duration(seconds: float) -> str:
+    whole = timedelta(seconds=round(seconds))
+    return f"at least {whole}" if whole else "about a second"
 
 
 @dataclass(frozen=True)
@@ -137,6 +143,31 @@ class Pause:
         )
 
 
+@dataclass(frozen=True, slots=True)
+class Effort:
+    """What writing a number of records costs under the vendor's limits.
+
+    ``seconds`` is how long the requests take at least, at the rate that is allowed now.
+    ``left_today`` of ``daily`` requests may still be made; None where the vendor has no daily
+    limit, or does not tell.
+    """
+
+    requests: int
+    seconds: float
+    left_today: int | None = None
+    daily: int | None = None
+
+    @property
+    def told(self) -> str:
+        """Say it in words: requests, time, and how much of the day's quota they are."""
+        words = f"{self.requests:,} requests, {_duration(self.seconds)}"
+        if self.daily:
+            words += f", {self.requests / self.daily:.2%} of the day's {self.daily:,} requests"
+        if self.left_today is not None:
+            words += f" ({self.left_today:,} left)"
+        return words
+
+
 @dataclass(frozen=True)
 class Previous:
     """What the last plan that was allowed to go looked like: the baseline of comparisons."""
@@ -155,6 +186,7 @@ class Evidence:
     measures: Measures
     now: datetime
     faults: Mapping[str, tuple[str, ...]]
+    efforts: Mapping[str, Effort] = field(default_factory=dict)
     reviews: tuple[Review, ...] = ()
     pauses: tuple[Pause, ...] = ()
     previous: Previous | None = None

@@ -90,11 +90,20 @@ def suppression_ready(evidence: Evidence) -> Verdict:
 
 @gate(owner="destination_field", always=True)
 def destination_ready(evidence: Evidence) -> Verdict:
-    """The mapped fields exist, are writable and accept the values, in every destination."""
+    """Every destination takes the mapping, and the plan fits its quota and the decision window."""
     unasked = [name for name in evidence.contract.destinations if name not in evidence.faults]
     faults = [f"{name}: was not asked" for name in unasked]
     faults += [f"{name}: {text}" for name, texts in evidence.faults.items() for text in texts]
-    return Verdict(not faults, "; ".join(faults) or "every mapping fits", len(faults), 0)
+    window = evidence.contract.workflow.decision_window
+    told = ["every mapping fits"]
+    for name, effort in evidence.efforts.items():
+        told.append(f"{name}: {effort.told}")
+        if effort.seconds > window.total_seconds():
+            limit = written_duration(window)
+            faults.append(f"{name}: {effort.told}, at most {limit} (decision_window)")
+        if effort.left_today is not None and effort.requests > effort.left_today:
+            faults.append(f"{name}: {effort.told}: more than the quota has left")
+    return Verdict(not faults, "; ".join(faults or told), len(faults), 0)
 
 
 @gate(owner="workflow", always=True)

@@ -83,6 +83,7 @@ def _row(
         "destination_id": change["destination_id"],
         "found": len(record.ids),
         "is_other_record": len(record.ids) == 1 and record.ids[0] != change["destination_id"],
+        "modified": record.modified_at,
     }
     for name, mapping in fields.items():
         live = record.values.get(name)
@@ -99,6 +100,7 @@ def _row(
 def _schema(fields: Sequence[str]) -> pa.Schema:
     columns = [("key", pa.string()), ("destination_id", pa.string())]
     columns += [("found", pa.int64()), ("is_other_record", pa.bool_())]
+    columns.append(("modified", pa.timestamp("us", "UTC")))
     for name in fields:
         columns += [(f"live:{name}", pa.string()), (f"edited:{name}", pa.bool_())]
     return pa.schema(columns)
@@ -116,8 +118,9 @@ def write_live(
     """Look up every proposed record in the destination; one row per proposal.
 
     Reads a file of proposals, writes ``key``, ``destination_id``, ``found`` (how many records the
-    address finds), ``is_other_record`` (one, but not the one that was matched), and per field
-    ``live:`` (JSON) and ``edited:`` (somebody else changed it, and that still stands).
+    address finds), ``is_other_record`` (one, but not the one that was matched), ``modified``
+    (when anybody last changed it, UTC), and per field ``live:`` (JSON) and ``edited:`` (somebody
+    else changed it, and that still stands).
 
     Raises:
         RetryableError, PermanentError: the destination does not answer; no plan then.

@@ -11,30 +11,25 @@ from __future__ import annotations
 from dataclasses import asdict, dataclass, replace
 from typing import TYPE_CHECKING, Any
 
-from sqlglot import exp
-
 from activation_pipeline import judgement, measures
-from activation_pipeline.changes import judged_query, part_query, proposal_query, withheld_query
 from activation_pipeline.contract import fingerprint
 from activation_pipeline.dispositions import ROLE_BASED
 from activation_pipeline.errors import ActivationError
 from activation_pipeline.evidence import Evidence, GateResult, Measures
-from activation_pipeline.expressions import named
 from activation_pipeline.ledger import Evaluation
-from activation_pipeline.live import write_live
-from activation_pipeline.plan import Plan, PlanPart
+from activation_pipeline.parts import Desk, freeze_part
+from activation_pipeline.plan import Plan
 from activation_pipeline.population import population_query
 from activation_pipeline.runtime import target
-from activation_pipeline.settle import open_delivered, settle
-from activation_pipeline.snapshots import content_hash
 from activation_pipeline.sources import model_names, relations
-from activation_pipeline.warehouse import parquet
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
     from datetime import datetime
     from pathlib import Path
 
     from activation_pipeline.contract import Contract
+    from activation_pipeline.destinations import Effort
     from activation_pipeline.manifest import Manifest
     from activation_pipeline.runtime import Runtime
     from activation_pipeline.warehouse import Engine
@@ -50,13 +45,16 @@ class _Frozen:
     lists: dict[str, dict[str, Any]]
 
 
-def prepare(contract: Contract, runtime: Runtime, *, now: datetime) -> Evaluation:
+def prepare(
+    contract: Contract, runtime: Runtime, *, now: datetime, retry_rejected: bool = False
+) -> Evaluation:
     """Make and judge the contract's plan from the warehouse as it is now.
 
     Args:
         contract: as loaded and valid.
         runtime: where everything is.
         now: UTC; freshness is measured from it.
+        retry_rejected: offer again what a destination refused before, though nothing changed.
 
     Returns:
         The stored evaluation with its plan, gate results and decision. An equal plan that
@@ -69,7 +67,7 @@ def prepare(contract: Contract, runtime: Runtime, *, now: datetime) -> Evaluatio
     preparation = runtime.ledger.start_preparation(contract.name, now=now)
     try:
         with runtime.snapshots.workspace() as folder:
-            evidence = _evidence(contract, runtime, folder, now=now)
+            evidence = _evidence(contract, runtime, folder, now=now, retry_rejected=retry_rejected)
             runtime.snapshots.publish_plan(folder / "plan", contract.name, evidence.plan.id)
     except ActivationError as error:
         failed = Evaluation(preparation, contract.name, None, (), {}, "pause", str(error), now)
@@ -91,6 +89,7 @@ def prepare(contract: Contract, runtime: Runtime, *, now: datetime) -> Evaluatio
             "reasons": found.reasons(),
             "lists": {name: asdict(state) for name, state in found.lists.items()},
             "newest": found.newest.isoformat() if found.newest else None,
+            "efforts": {name: asdict(effort) for name, effort in evidence.efforts.items()},
         },
         decision=decision,
         message=stopping(results),
@@ -105,16 +104,18 @@ def stopping(results: tuple[GateResult, ...]) -> str:
     return "; ".join(f"{r.gate}: {r.message} (owner {r.owner})" for r in results if r.stops)
 
 
-def _evidence(contract: Contract, runtime: Runtime, folder: Path, *, now: datetime) -> Evidence:
+def _evidence(
+    contract: Contract, runtime: Runtime, folder: Path, *, now: datetime, retry_rejected: bool
+) -> Evidence:
     manifest = runtime.read_manifest()
     (folder / "plan").mkdir()
     frozen = _freeze(contract, runtime, manifest, folder, now=now)
+    # First of all: a client knows what a destination takes once it has checked.
+    faults = _faults(contract, runtime)
     with runtime.engine(folder) as engine:
         engine.files("population", [frozen.population])
-        parts = tuple(
-            _part(contract, name, runtime, engine, folder, now=now)
-            for name in contract.destinations
-        )
+        desk = Desk(contract, runtime, engine, folder, now, retry_rejected)
+        parts = tuple(freeze_part(desk, name) for name in contract.destinations)
         found = _measure(contract, engine, frozen, folder)
     plan = Plan(
         contract.name, fingerprint(contract), manifest.definition(model_names(contract)), parts
@@ -124,7 +125,8 @@ def _evidence(contract: Contract, runtime: Runtime, folder: Path, *, now: dateti
         plan=plan,
         measures=found,
         now=now,
-        faults=_faults(contract, runtime),
+        faults=faults,
+        efforts=_efforts(contract, runtime, plan, faults),
         reviews=runtime.ledger.reviews(contract.name),
         pauses=runtime.ledger.pauses(contract.name, now=now),
         previous=runtime.ledger.previous(contract.name),
@@ -152,60 +154,6 @@ def _freeze(
     return frozen
 
 
-def _part(
-    contract: Contract, name: str, runtime: Runtime, engine: Engine, folder: Path, *, now: datetime
-) -> PlanPart:
-    """Propose, look at the live records, apply the policy, and freeze one destination's part."""
-    position = settle(runtime, contract.name, name, now=now)
-    _, baseline = runtime.ledger.deliveries.position(contract.name, name)
-    where = target(contract, name)
-    types = engine.columns("population")
-    fields = {field: types[f"value:{m.column}"] for field, m in where.fields.items()}
-    open_delivered(engine, runtime.snapshots, contract.name, name, fields=fields)
-    proposed, live = folder / f"{name}.proposed.parquet", folder / f"{name}.live.parquet"
-    engine.write(proposal_query(contract, name), proposed)
-    if where.fields:
-        write_live(runtime.client(contract, name), where, proposed, live, now=now)
-        engine.files("live", [live])
-    else:
-        engine.view("live", exp.select("*").from_(parquet([proposed])).limit(0))
-    engine.files("proposed", [proposed])
-    engine.table("judged", judged_query(contract, name, room=_room(contract, engine, baseline)))
-    path = folder / "plan" / f"{name}.parquet"
-    rows = engine.write(part_query(contract, name), path)
-    engine.write(withheld_query(), folder / "plan" / f"{name}.withheld.parquet")
-    return PlanPart(
-        destination=name,
-        content=content_hash(path),
-        rows=rows,
-        operations=_counted(engine, "operation", parquet([path])),
-        position=position,
-        baseline=baseline,
-        withheld=_counted(
-            engine, "reason", parquet([folder / "plan" / f"{name}.withheld.parquet"])
-        ),
-    )
-
-
-def _counted(engine: Engine, name: str, table: exp.Table) -> dict[str, int]:
-    by = exp.to_identifier(name, quoted=True)
-    count = named(exp.Count(this=exp.Star()), "count")
-    query = exp.select(exp.column(by), count).from_(table).group_by(exp.column(by.copy()))
-    return {row[name]: row["count"] for row in sorted(engine.rows(query), key=lambda r: r[name])}
-
-
-def _room(contract: Contract, engine: Engine, baseline: int | None) -> int | None:
-    """Count how many more records the launch's caveats let in; None: no cap."""
-    caveats = contract.launch.caveats
-    if caveats is None:
-        return None
-    limit = caveats.at_most
-    if caveats.share is not None:
-        eligible = _counted(engine, "disposition", exp.to_table("population")).get("eligible", 0)
-        limit = int(eligible * caveats.share)
-    return None if limit is None else max(0, limit - (baseline or 0))
-
-
 def _measure(contract: Contract, engine: Engine, frozen: _Frozen, folder: Path) -> Measures:
     engine.files("suppressed", [frozen.suppressed])
     for name in contract.destinations:
@@ -230,3 +178,16 @@ def _faults(contract: Contract, runtime: Runtime) -> dict[str, tuple[str, ...]]:
         except ActivationError as error:
             found[name] = (str(error),)
     return found
+
+
+def _efforts(
+    contract: Contract, runtime: Runtime, plan: Plan, faults: Mapping[str, tuple[str, ...]]
+) -> dict[str, Effort]:
+    """Ask every destination that takes the mapping what sending this plan costs there."""
+    return {
+        part.destination: runtime.client(contract, part.destination).effort(
+            target(contract, part.destination), part.rows
+        )
+        for part in plan.parts
+        if not faults[part.destination]
+    }

@@ -10,12 +10,15 @@ from __future__ import annotations
 from collections import Counter
 from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
 from dataclasses import dataclass, field, replace
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING
 
 from activation_pipeline.arrival import arrived
 from activation_pipeline.destinations import BatchOutcome, Origin
 from activation_pipeline.errors import ActivationError, PermanentError, RefusedError, RetryableError
-from activation_pipeline.ledger.records import BatchResult, RecordOutcome, Totals
+from activation_pipeline.ledger.records import BatchResult, RecordOutcome
+from activation_pipeline.plan import indicators
+from activation_pipeline.rejections import mapping_digest, refusals
+from activation_pipeline.report import report
 from activation_pipeline.runtime import is_gone, target, this_process
 from activation_pipeline.settle import settle
 
@@ -29,35 +32,10 @@ if TYPE_CHECKING:
     from activation_pipeline.evidence import Pause
     from activation_pipeline.ledger.records import Attempt
     from activation_pipeline.plan import Plan
+    from activation_pipeline.report import Report
     from activation_pipeline.runtime import Runtime
 
-Outcome = Literal["delivered", "delivered_in_part", "rejected", "alert_only", "nothing_to_send"]
 _HEARTBEAT_S = 5.0
-
-
-@dataclass(frozen=True)
-class Report:
-    """What became of one plan in one destination; the totals add up to ``rows``."""
-
-    contract: str
-    destination: str
-    plan: str
-    rows: int
-    totals: Totals
-    outcome: Outcome
-    faults: Mapping[str, int]
-
-    @property
-    def headline(self) -> str:
-        """Say it in one line, with counts by reason and never a value."""
-        t = self.totals
-        why = ", ".join(f"{code} ({count})" for code, count in sorted(self.faults.items()))
-        return (
-            f"{self.contract}: {self.destination}: plan {self.plan}: "
-            f"{self.outcome.replace('_', ' ')}: {t.accepted} of {self.rows} accepted, "
-            f"{t.rejected} rejected, {t.held} held back, {t.unknown} unknown"
-            f"{': ' + why if why else ''}"
-        )
 
 
 @dataclass(frozen=True)
@@ -143,7 +121,26 @@ def send_part(sending: Sending) -> Report:
     done = report(runtime, sending.plan, destination)
     log.end(attempt, outcome=done.outcome, message=done.headline, now=clock())
     settle(runtime, contract, destination, now=clock())
+    if done.totals.rejected and where.fields:
+        _remember(sending, attempt, where)
     return done
+
+
+def _remember(sending: Sending, attempt: Attempt, where: Target) -> None:
+    """Keep what was refused for good, under the destination's catalogue as it is now."""
+    runtime, destination, plan = sending.runtime, sending.destination, sending.plan
+    try:
+        sending.client.check(where)
+        mapping = mapping_digest(sending.client, where)
+    except (RetryableError, PermanentError):
+        return  # then it is offered once more, and refused once more
+    outcomes = runtime.ledger.deliveries.outcomes(plan.id, destination, delivery=attempt.id)
+    indicator = indicators(sending.contract, where.fields)
+    fields = [name for name in where.fields if name not in indicator]
+    with runtime.snapshots.workspace() as folder, runtime.engine(folder) as engine:
+        engine.files("part", [runtime.snapshots.part(plan.contract, plan.id, destination)])
+        refused = refusals(engine, outcomes, fields, folder, mapping=mapping)
+    runtime.ledger.rejections.add(sending.contract.name, destination, refused, now=sending.clock())
 
 
 def remaining(rows: int, done: Sequence[Range]) -> tuple[Range, ...]:
@@ -279,35 +276,3 @@ def _accounted(batch: Batch, outcome: BatchOutcome) -> BatchResult:
     return BatchResult(
         accepted, counts["rejected"], len(batch.held), counts["unknown"], tuple(listed)
     )
-
-
-def report(
-    runtime: Runtime, plan: Plan, destination: str, *, outcome: Outcome | None = None
-) -> Report:
-    """Add up what became of a plan's part over all attempts.
-
-    Raises:
-        RefusedError: the ledger does not account for every planned row exactly once.
-    """
-    log = runtime.ledger.deliveries
-    rows, totals = plan.part(destination).rows, log.totals(plan.id, destination)
-    outcomes = log.outcomes(plan.id, destination)
-    faults = Counter(o.code for o in outcomes if o.state != "accepted")
-    ended = outcome or _outcome(rows, totals)
-    return Report(plan.contract, destination, plan.id, rows, totals, ended, dict(faults))
-
-
-def _outcome(rows: int, totals: Totals) -> Outcome:
-    """Name how a finished delivery ended: one that lost a record is never simply delivered."""
-    answered = totals.accepted + totals.rejected + totals.held + totals.unknown
-    if answered != rows:
-        raise RefusedError(
-            f"the ledger accounts for {answered} of {rows} planned records; do not send again "
-            "before somebody has looked at it",
-            clause="ledger",
-        )
-    if not rows:
-        return "nothing_to_send"
-    if not totals.rejected and not totals.unknown:
-        return "delivered"
-    return "delivered_in_part" if totals.accepted else "rejected"

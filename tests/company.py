@@ -145,6 +145,7 @@ class MemoryDestination:
     size: int = 3
     at_once: int = 1
     described: str = ""
+    code: str = "BAD"
     records: dict[str, dict[str, Any]] = field(default_factory=dict)
     members: set[str] = field(default_factory=set)
     received: list[list[OutgoingRecord]] = field(default_factory=list)
@@ -180,7 +181,7 @@ class MemoryDestination:
         faults = []
         for record in records:
             if record.key in self.reject:
-                faults.append(RecordFault(record.key, "rejected", "BAD", None, "refused"))
+                faults.append(RecordFault(record.key, "rejected", self.code, None, "refused"))
             elif record.key in self.unanswered:
                 faults.append(RecordFault(record.key, "unknown", "LOST", None, "no answer"))
             elif target.list is not None:

@@ -64,7 +64,17 @@ def validate(
 
 
 @app.command(epilog="Example: activation plan renewal_risk_review")
-def plan(contract: Contract, *, as_json: AsJson = False) -> None:
+def plan(
+    contract: Contract,
+    *,
+    retry_rejected: Annotated[
+        bool,
+        typer.Option(
+            "--retry-rejected", help="Offer again what was refused before and has not changed."
+        ),
+    ] = False,
+    as_json: AsJson = False,
+) -> None:
     """Make a plan, judge it, and show what would change.
 
     What stops it, who may sign, and with which command, is shown as well.
@@ -74,7 +84,7 @@ def plan(contract: Contract, *, as_json: AsJson = False) -> None:
     """
     from activation_pipeline.cli import plan as command  # noqa: PLC0415 - keeps --help quick
 
-    command.run(contract, as_json=as_json)
+    command.run(contract, retry_rejected=retry_rejected, as_json=as_json)
 
 
 @app.command(epilog="Example: activation review renewal_risk_review > review.md")

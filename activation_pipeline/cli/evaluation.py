@@ -59,6 +59,7 @@ def document(evaluation: Evaluation, steps: Sequence[Step]) -> dict[str, Any]:
             }
             for part in (plan.parts if plan else ())
         },
+        "efforts": measures.get("efforts"),
         "gates": [asdict(result) | {"stops": result.stops} for result in evaluation.results],
         "next": [asdict(step) for step in steps],
     }

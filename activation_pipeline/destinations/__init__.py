@@ -14,6 +14,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Literal, NamedTuple, Protocol
 
 from activation_pipeline.errors import ConfigurationError
+from activation_pipeline.evidence import Effort as Effort  # noqa: TC001 - imported from here
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -126,21 +127,6 @@ class LiveRecord:
     values: Mapping[str, Value] = field(default_factory=dict)
     edited_at: Mapping[str, datetime] = field(default_factory=dict)
     modified_at: datetime | None = None
-
-
-@dataclass(frozen=True, slots=True)
-class Effort:
-    """What writing a number of records costs under the vendor's limits.
-
-    ``seconds`` is how long the requests take at least, at the rate that is allowed now.
-    ``left_today`` of ``daily`` requests may still be made; None where the vendor has no daily
-    limit, or does not tell.
-    """
-
-    requests: int
-    seconds: float
-    left_today: int | None = None
-    daily: int | None = None
 
 
 @dataclass(frozen=True, slots=True)

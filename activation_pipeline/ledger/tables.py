@@ -155,6 +155,21 @@ record_outcomes = Table(
     Column("message", Text, nullable=False),
 )
 
+rejections = Table(
+    "rejections",
+    metadata,
+    Column("id", Integer, primary_key=True),
+    Column("contract", Text, nullable=False),
+    Column("destination", Text, nullable=False),
+    Column("key", Text, nullable=False),
+    Column("destination_id", Text, nullable=False),
+    Column("digest", Text, nullable=False, doc="what was offered, and what stood there"),
+    Column("mapping", Text, nullable=False, doc="how: ours, and the destination's catalogue"),
+    Column("code", Text, nullable=False),
+    Column("at", Text, nullable=False),
+    Index("rejections_of_contract", "contract", "destination"),
+)
+
 positions = Table(
     "positions",
     metadata,

@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from activation_pipeline.ledger import Evaluation
     from activation_pipeline.plan import Plan
     from activation_pipeline.reconcile import Reconciliation
-    from activation_pipeline.sending import Report
+    from activation_pipeline.report import Report
 
 Metadata = dict[str, dg.MetadataValue]
 _Cell = str | int

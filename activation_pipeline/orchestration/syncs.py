@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from datetime import datetime
 
     from activation_pipeline.contract import Contract
-    from activation_pipeline.sending import Report
+    from activation_pipeline.report import Report
 
 _GREEN = frozenset({"delivered", "nothing_to_send", "alert_only"})
 

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from activation_pipeline.contract import Contract
     from activation_pipeline.evidence import GateResult
     from activation_pipeline.ledger import Evaluation
-    from activation_pipeline.sending import Report
+    from activation_pipeline.report import Report
 
 
 def build(company: Company, **sections: Any) -> Contract:

@@ -13,7 +13,7 @@ from company import NOW
 from gate_cases import DAY, NOVEMBER, SOUND, approved_on, before, blocks, found, passes
 from sound_evidence import HOUR, TICK, evidence, part, plan_of, review, sound_contract
 
-from activation_pipeline.evidence import Pause
+from activation_pipeline.evidence import Effort, Pause
 
 if TYPE_CHECKING:
     from activation_pipeline.evidence import Evidence
@@ -25,6 +25,11 @@ OTHER = sound_contract(version=2)
 def planned(**changes: Any) -> Evidence:
     """The sound evidence, with another plan."""
     return evidence(plan=plan_of(SOUND.contract, part(**changes)))
+
+
+def cost(requests: int, seconds: float, left: int | None = None) -> Evidence:
+    """The sound evidence, with what sending the plan costs."""
+    return evidence(efforts={"crm": Effort(requests, seconds, left, 1000 if left else None)})
 
 
 def paused(**changes: Any) -> Evidence:
@@ -86,6 +91,10 @@ PEOPLE = [
         evidence(faults={"crm": ("Band__c: is not writable",)}),
         "crm: Band__c: is not writable",
     ),
+    passes("destination_ready", "fits the day", cost(400, 100.0, left=400), "400 left"),
+    blocks("destination_ready", "over the quota", cost(401, 100.0, left=400), "has left"),
+    passes("destination_ready", "as long as the window", cost(1, 24 * 3600.0), "at least 1 day"),
+    blocks("destination_ready", "too long", cost(1, 24 * 3600.5), "(decision_window)"),
     passes("approved", "on the day", approved_on(NOW.date()), "is approved by cs_director"),
     blocks("approved", "tomorrow", approved_on(date(2026, 11, 21)), "not approved by cs_director"),
     blocks(

@@ -57,7 +57,7 @@ def test_accepted_is_held_unknown_is_uncertain_rejected_and_held_back_are_not(
     }
 
 
-def test_what_was_refused_or_unanswered_is_proposed_again_and_the_rest_is_not(
+def test_what_was_unanswered_is_proposed_again_and_what_was_refused_is_not(
     company: Company,
 ) -> None:
     stock(company, KEYS)
@@ -71,11 +71,12 @@ def test_what_was_refused_or_unanswered_is_proposed_again_and_the_rest_is_not(
     company.destination.received.clear()
     again = plan(company, contract)
     assert again.plan is not None
-    assert again.plan.part("crm").operations == {"add": 2, "update": 1}
+    assert again.plan.part("crm").operations == {"add": 1, "update": 1}
+    assert again.plan.part("crm").withheld == {"rejected_before:BAD": 1}
     assert again.decision == "launch", again.message
     send(company, contract)
-    assert received(company) == ["B", "C", "D"]
-    assert held_there(company, contract) == dict.fromkeys(KEYS, ("low", True))
+    assert received(company) == ["C", "D"]
+    assert held_there(company, contract) == dict.fromkeys("ACDEF", ("low", True))
 
 
 def test_an_unanswered_batch_of_a_dead_sender_is_uncertain_and_is_repeated(

@@ -26,7 +26,7 @@ if TYPE_CHECKING:
 
     from activation_pipeline.contract import Contract
     from activation_pipeline.ledger import Evaluation
-    from activation_pipeline.sending import Report
+    from activation_pipeline.report import Report
 
 # A ledger commits to disk often; hypothesis runs many ledgers.
 MEMORY = "/dev/shm" if Path("/dev/shm").is_dir() else None  # noqa: S108 - a fresh folder in it

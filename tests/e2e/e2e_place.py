@@ -30,7 +30,7 @@ if TYPE_CHECKING:
 
     from activation_pipeline.destinations import DestinationClient, Target
     from activation_pipeline.ledger import Evaluation
-    from activation_pipeline.sending import Report
+    from activation_pipeline.report import Report
 
 EVERY_CHANGE = [{"change_volume": {"add": 1.0, "update": 1.0, "clear": 1.0, "remove": 1.0}}]
 

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from e2e_place import Place
 
     from activation_pipeline.contract import Contract
-    from activation_pipeline.sending import Report
+    from activation_pipeline.report import Report
 
 WRITES = "composite/sobjects|batch/(upsert|create|update)|memberships"
 OLD, NEW = range(1, 8), range(8, 13)
