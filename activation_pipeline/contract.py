@@ -224,6 +224,22 @@ class PauseRules(_Section):
     match_rate_fall: Ratio | None = None
 
 
+class RollbackRules(_Section):
+    """What an undo does with records and members that a plan brought to a destination.
+
+    ``created``: the fields that we wrote on a record that we made are emptied, or kept; the record
+    itself is never deleted. ``members``: who was added is removed again and who was removed comes
+    back, or all is kept.
+    """
+
+    created: Literal["clear", "keep"] = "clear"
+    members: Literal["restore", "keep"] = "restore"
+
+
+def _is_usual(rules: RollbackRules) -> bool:
+    return rules == RollbackRules()
+
+
 class Monitoring(_Section):
     """10. Monitoring and rollback: who hears of it, what pauses it, who restarts it."""
 
@@ -232,6 +248,8 @@ class Monitoring(_Section):
     on_pause: Literal["keep_previous", "freeze", "restore_previous"]
     restarted_by: Role
     reconcile: Literal["daily", "weekly", "monthly"] = "daily"
+    # Left out where it says nothing new: fingerprints of before there were such rules still hold.
+    rollback: Annotated[RollbackRules, Field(exclude_if=_is_usual)] = RollbackRules()
     first_review: Day
 
 
