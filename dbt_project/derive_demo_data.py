@@ -29,6 +29,7 @@ def derive(company: Company) -> dict[str, list[Row]]:
         "derived/product_usage.csv": product.product_usage(company),
         "derived/owners.csv": crm.owners(),
         "crm/salesforce_account.csv": crm.salesforce_accounts(company),
+        "crm/salesforce_opportunity.csv": crm.salesforce_opportunities(company),
         "crm/hubspot_contact.csv": crm.hubspot_contacts(company),
         "crm/braze_user.csv": crm.braze_users(company),
     }

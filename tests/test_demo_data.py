@@ -27,7 +27,12 @@ PROJECT = Path(__file__).parents[1] / "dbt_project"
 BUILD_DAY = datetime(2026, 3, 10, tzinfo=UTC).replace(tzinfo=None)
 MODELS = sorted((PROJECT / "models").rglob("*.sql"))
 CONTRACTED = re.compile(r"(mart|suppress|review|holdout|int_identity|int_feed)_")
-MARTS = ("mart_renewal_risk", "mart_expansion_education", "mart_follow_up_priority")
+MARTS = {
+    "mart_renewal_risk": "billing_customer_id",
+    "mart_expansion_education": "product_user_id",
+    "mart_follow_up_priority": "account_id",
+    "mart_next_best_action": "opportunity_id",
+}
 
 
 def dbt(folder: Path, *arguments: str, **variables: object) -> None:
@@ -185,15 +190,40 @@ def test_follow_ups_match_in_both_systems(
 
 
 @pytest.mark.demo
+def test_suggestions_have_every_flaw_that_holds_one_back(
+    warehouse: duckdb.DuckDBPyConnection,
+) -> None:
+    """A suggestion without its reason, too old, or over the threshold must be seen to wait."""
+    rate = match_rate(
+        warehouse, "mart_next_best_action", "opportunity_id", "int_identity_opportunity"
+    )
+    assert 0.97 <= rate < 1
+    candidates = one(warehouse, "select count(*) from mart_next_best_action")
+    unexplained = "select count(*) from mart_next_best_action where reason_code is null"
+    assert 1 <= one(warehouse, unexplained) < 0.03 * candidates
+    assert one(warehouse, "select count(distinct reason) from review_suggestions") == 2
+    old = f"suggested_at < timestamp '{BUILD_DAY - timedelta(days=13)}'"
+    past = one(warehouse, f"select count(*) from mart_next_best_action where {old}")
+    assert 1 <= past < 0.3 * candidates
+
+
+@pytest.mark.demo
+def test_no_suggestion_crosses_its_limit_during_the_build_day(
+    warehouse: duckdb.DuckDBPyConnection,
+) -> None:
+    """A plan of the evening would otherwise differ from the one that was signed at noon."""
+    moments = "select count(*) from mart_next_best_action where suggested_at::time <> '00:00:00'"
+    assert one(warehouse, moments) == 0
+
+
+@pytest.mark.demo
 def test_every_suppression_rule_catches_a_candidate(
     warehouse: duckdb.DuckDBPyConnection,
 ) -> None:
     """A rule that catches nobody in the demo is a rule that nobody sees at work."""
     keys = {
         row[0]
-        for mart, key in zip(
-            MARTS, ("billing_customer_id", "product_user_id", "account_id"), strict=True
-        )
+        for mart, key in MARTS.items()
         for row in warehouse.execute(f"select {key} from {mart}").fetchall()
     }
     for model in MODELS:

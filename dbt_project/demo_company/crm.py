@@ -61,6 +61,37 @@ def salesforce_accounts(company: Company) -> list[Row]:
     return move_newest_to_end(rows, "SystemModstamp", company)
 
 
+def salesforce_opportunities(company: Company) -> list[Row]:
+    """List one row per open Salesforce opportunity at a customer: a few missing, one cloned."""
+    account_of = {row["lead_id"]: row["account_id"] for row in company.leads}
+    customers = set(company.customer_accounts)
+    accounts = {row["Warehouse_Account_ID__c"]: row["Id"] for row in salesforce_accounts(company)}
+    expansions = {
+        row["opportunity_id"]: row
+        for row in company.opportunities
+        if not row["close_outcome"] and account_of[row["lead_id"]] in customers
+    }
+    missing = choose("no opportunity", expansions, 0.01)
+    present = [key for key in expansions if key not in missing]
+    cloned = choose("cloned", present, 0)
+    rows = []
+    for number, key in enumerate([*present, *cloned], start=1):
+        row, is_clone = expansions[key], number > len(present)
+        rows.append(
+            {
+                "Id": _with_suffix(f"0065g{number:010d}"),
+                "AccountId": accounts[account_of[row["lead_id"]]],
+                "StageName": row["stage"],
+                "Warehouse_Opportunity_ID__c": key,
+                "IsDeleted": "false",
+                "SystemModstamp": company.days_before_end(
+                    30 * draw("opportunity row", f"{key}{is_clone}")
+                ),
+            },
+        )
+    return move_newest_to_end(rows, "SystemModstamp", company)
+
+
 def hubspot_contacts(company: Company) -> list[Row]:
     """List one row per HubSpot contact: a few missing, a few product users with two records."""
     emails = {row["contact_id"]: row["email"] for row in contact_emails(company)}

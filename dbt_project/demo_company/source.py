@@ -21,6 +21,8 @@ class Company:
     accounts: list[Row]
     contacts: list[Row]
     customers: list[Row]
+    leads: list[Row]
+    opportunities: list[Row]
     plans: dict[str, str]
     end: datetime
 
@@ -58,16 +60,18 @@ def choose(purpose: str, keys: Iterable[str], share: float) -> list[str]:
 
 def load_company(folder: Path) -> Company:
     """Read the company from a folder of leadforge CSV files."""
-    customers = _read(folder, "customers")
+    customers, opportunities = _read(folder, "customers"), _read(folder, "opportunities")
     newest = max(
         *(row["session_timestamp"] for row in _read(folder, "sessions")),
-        *(row["closed_at"] for row in _read(folder, "opportunities")),
+        *(row["closed_at"] for row in opportunities),
         *(row["customer_start_at"] for row in customers),
     )
     return Company(
         accounts=_read(folder, "accounts"),
         contacts=_read(folder, "contacts"),
         customers=customers,
+        leads=_read(folder, "leads"),
+        opportunities=opportunities,
         plans={row["customer_id"]: row["plan_name"] for row in _read(folder, "subscriptions")},
         end=datetime.fromisoformat(newest[:10]),
     )

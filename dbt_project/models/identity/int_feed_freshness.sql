@@ -14,5 +14,6 @@ select
     'crm' as feed,
     least(
         (select max(modified_at) from {{ ref("stg_salesforce_account") }}),
+        (select max(modified_at) from {{ ref("stg_salesforce_opportunity") }}),
         (select max(modified_at) from {{ ref("stg_hubspot_contact") }})
     ) as as_of

@@ -1,0 +1,7 @@
+select
+    opportunities.opportunity_id as key,
+    'test_account' as reason,
+    flags.since
+from {{ ref("int_expansion_opportunity") }} as opportunities
+inner join {{ ref("stg_account_flag") }} as flags
+    on opportunities.account_id = flags.account_id and flags.flag = 'test_account'
