@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Literal
 
 from activation_pipeline.errors import RefusedError
+from activation_pipeline.notation import masked_key
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -19,12 +20,16 @@ if TYPE_CHECKING:
     from activation_pipeline.plan import Plan
     from activation_pipeline.runtime import Runtime
 
+_FIRST = 3
 Outcome = Literal["delivered", "delivered_in_part", "rejected", "alert_only", "nothing_to_send"]
 
 
 @dataclass(frozen=True)
 class Report:
-    """What became of one plan in one destination; the totals add up to ``rows``."""
+    """What became of one plan in one destination; the totals add up to ``rows``.
+
+    ``faults`` counts what was not accepted by its code; ``first`` are the first such keys, masked.
+    """
 
     contract: str
     destination: str
@@ -33,6 +38,7 @@ class Report:
     totals: Totals
     outcome: Outcome
     faults: Mapping[str, int]
+    first: tuple[str, ...] = ()
 
     @property
     def headline(self) -> str:
@@ -44,6 +50,7 @@ class Report:
             f"{self.outcome.replace('_', ' ')}: {t.accepted} of {self.rows} accepted, "
             f"{t.rejected} rejected, {t.held} held back, {t.unknown} unknown"
             f"{': ' + why if why else ''}"
+            f"{'; the first: ' + ', '.join(self.first) if self.first else ''}"
         )
 
 
@@ -59,8 +66,11 @@ def report(
     rows, totals = plan.part(destination).rows, log.totals(plan.id, destination)
     outcomes = log.outcomes(plan.id, destination)
     faults = Counter(o.code for o in outcomes if o.state != "accepted")
+    lost = [masked_key(o.key) for o in outcomes if o.state in {"rejected", "unknown"}][:_FIRST]
     ended = outcome or _outcome(rows, totals)
-    return Report(plan.contract, destination, plan.id, rows, totals, ended, dict(faults))
+    return Report(
+        plan.contract, destination, plan.id, rows, totals, ended, dict(faults), tuple(lost)
+    )
 
 
 def _outcome(rows: int, totals: Totals) -> Outcome:
