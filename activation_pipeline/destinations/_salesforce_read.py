@@ -36,6 +36,7 @@ _ESCAPES = str.maketrans(
 )
 # "Custom Field Types": a text field, and so an external id, has at most 255 characters.
 _LONGEST_KEY = 255
+_STAMP = "SystemModstamp"
 _OBJECT_UNKNOWN = frozenset({"INVALID_TYPE", "NOT_FOUND"})
 _REFUSED = 400
 
@@ -133,7 +134,7 @@ class Reader:
             return LiveRecord(address.key, told)
         row = found[ids[0]]
         values = {name: decode(row.get(api)) for name, (api, decode) in self.decoders.items()}
-        return LiveRecord(address.key, told, values, edits.get(ids[0], {}))
+        return LiveRecord(address.key, told, values, edits.get(ids[0], {}), _changed_at(row))
 
     def _folded(self, key_value: str) -> str:
         field = self.sobject.field(self.key) if self.key else None
@@ -163,7 +164,9 @@ class Reader:
         field = self.sobject.field(self.key) if self.key else None
         asked = [api for api, _ in self.decoders.values()]
         columns = dict.fromkeys(["Id", *([field.name] if field else []), *asked])
-        columns |= dict.fromkeys(["LastModifiedById", "LastModifiedDate"])
+        # The stamp also moves with automation, which is somebody too.
+        stamp = [_STAMP] if self.sobject.field(_STAMP) else []
+        columns |= dict.fromkeys(["LastModifiedById", "LastModifiedDate", *stamp])
         select = f"SELECT {', '.join(columns)} FROM {self.sobject.name} WHERE {column} IN "  # noqa: S608 - SOQL; names out of the describe, values escaped
         sendable = (value for value in values if _can_be_there(value))
         for chunk in chunks(sendable):
@@ -193,6 +196,8 @@ class Reader:
 
     def _history_names(self) -> tuple[str, str]:
         name = self.sobject.name
+        if name == "Opportunity":  # the one object whose history of fields has a longer name
+            return "OpportunityFieldHistory", "OpportunityId"
         if name.endswith("__c"):
             return f"{name.removesuffix('__c')}__History", "ParentId"
         return f"{name}History", f"{name}Id"
@@ -221,6 +226,11 @@ class Reader:
             return any(True for _ in query(self.session, soql))
         except _NoSuchObjectError:
             return False
+
+
+def _changed_at(row: dict[str, Any]) -> datetime | None:
+    told = [row[name] for name in ("LastModifiedDate", _STAMP) if row.get(name)]
+    return max(map(read_moment, told), default=None)
 
 
 def _can_be_there(value: str) -> bool:

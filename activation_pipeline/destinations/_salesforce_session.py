@@ -1,13 +1,15 @@
 """Calls to one Salesforce organisation: signing in, judging answers, counting the quota.
 
-The OAuth client-credentials flow of a My Domain host, whose token has no stated end: it is
-renewed when a call says so. The status alone decides nothing, because "no permission" and
-"over the daily limit" are both 403; the error code does. No record is known here.
+A session's token has no stated end: it is renewed when a call says so, once for all threads
+that meet it. The status alone decides nothing, because "no permission" and "over the daily
+limit" are both 403; the error code does. Which grant opens the session is not decided here, and
+no record is known.
 """
 
 from __future__ import annotations
 
 import re
+import threading
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urlencode
 
@@ -27,7 +29,10 @@ from activation_pipeline.errors import PermanentError, RetryableError
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
+    import requests
     from requests.structures import CaseInsensitiveDict
+
+    from activation_pipeline.destinations._salesforce_grants import Grant
 
 _TOKEN_PATH = "/services/oauth2/token"  # noqa: S105 - a path, not a secret
 _USERINFO_PATH = "/services/oauth2/userinfo"
@@ -73,24 +78,42 @@ def retry_after(headers: CaseInsensitiveDict[str]) -> float | None:
     return float(text) if text.isdecimal() else None
 
 
+class _SessionAuth(BearerAuth):
+    """Remembers which token the last request of each thread carried."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._sent = threading.local()
+
+    def __call__(self, request: requests.PreparedRequest) -> requests.PreparedRequest:
+        token = self.token
+        self._sent.token = token
+        request.headers["Authorization"] = f"Bearer {token}"
+        return request
+
+    @property
+    def is_renewed(self) -> bool:
+        """Tell whether the token is another one than this thread sent last."""
+        return bool(self.token) and getattr(self._sent, "token", "") != self.token
+
+
 class SalesforceSession:
-    """Signed-in calls below one base address; signs in at the first call."""
+    """Signed-in calls below one base address, from any thread; signs in at the first call."""
 
     def __init__(
         self,
         *,
         base_url: str,
-        client_id: str,
-        client_secret: str,
+        grant: Grant,
         version: str,
         patience: Patience = DEFAULT_PATIENCE,
         clockwork: Clockwork = DEFAULT_CLOCKWORK,
     ) -> None:
         """Prepare; nothing is sent."""
-        self._client_id = client_id
-        self._client_secret = client_secret
+        self._grant = grant
         self._data = f"/services/data/{version}"
-        self._auth = BearerAuth()
+        self._auth = _SessionAuth()
+        self._renewal = threading.Lock()
         self._user_id = ""
         self._usage = ""
         self._transport = Transport(
@@ -98,14 +121,14 @@ class SalesforceSession:
             base_url=base_url,
             judge=_judge,
             auth=self._auth,
-            renew=self._sign_in,
+            renew=self._renew,
             patience=patience,
             clockwork=clockwork,
         )
         self._door = Transport(
             vendor="salesforce",
             base_url=base_url,
-            judge=_judge_sign_in,
+            judge=self._judge_sign_in,
             patience=patience,
             clockwork=clockwork,
         )
@@ -144,7 +167,7 @@ class SalesforceSession:
             PermanentError: credentials or permission.
         """
         if not self._auth.token:
-            self._sign_in()
+            self._renew()
         full = path if path.startswith("/services/") else self._data + path
         answer = self._transport.call(
             method, full, body=body, params=params, headers=headers, repeat=repeat
@@ -155,7 +178,7 @@ class SalesforceSession:
     def user_id(self) -> str:
         """Name the user as whom we write, so that everybody else can be told apart."""
         if not self._auth.token:
-            self._sign_in()
+            self._renew()
         if not self._user_id:
             body = self._transport.call("GET", _USERINFO_PATH).parsed()
             self._user_id = str(body.get("user_id", "")) if isinstance(body, dict) else ""
@@ -166,16 +189,17 @@ class SalesforceSession:
         self._transport.close()
         self._door.close()
 
+    def _renew(self) -> None:
+        """Sign in, unless another thread did since this one sent its last request."""
+        with self._renewal:
+            if not self._auth.is_renewed:
+                self._sign_in()
+
     def _sign_in(self) -> None:
-        form = {
-            "grant_type": "client_credentials",
-            "client_id": self._client_id,
-            "client_secret": self._client_secret,
-        }
         answer = self._door.call(
             "POST",
             _TOKEN_PATH,
-            body=urlencode(form).encode(),
+            body=urlencode(self._grant.form()).encode(),
             headers={"Content-Type": "application/x-www-form-urlencoded"},
         )
         body = answer.parsed()
@@ -183,20 +207,16 @@ class SalesforceSession:
         if not isinstance(token, str) or not token.isprintable() or not token.isascii():
             message = "salesforce: signing in gave no token; check SALESFORCE_BASE_URL"
             raise RetryableError(message)
-        self._auth.token = token
         # The identity address ends in /<organisation id>/<user id>.
         self._user_id = str(body.get("id") or "").rstrip("/").rpartition("/")[2]
+        self._auth.token = token
 
-
-def _judge_sign_in(answer: Answer) -> Again | None:
-    status = answer.status
-    if status < 300:  # noqa: PLR2004 - success
-        return None
-    code, _ = first_error(answer)
-    if status >= _SERVER or status == _TOO_MANY:
-        return Again(f"signing in answered {status} ({code})", retry_after(answer.headers))
-    text = (
-        f"salesforce: signing in was refused with {status} {code}; check SALESFORCE_CLIENT_ID, "
-        "SALESFORCE_CLIENT_SECRET and the app's Run As user"
-    )
-    raise PermanentError(text)
+    def _judge_sign_in(self, answer: Answer) -> Again | None:
+        status = answer.status
+        if status < 300:  # noqa: PLR2004 - success
+            return None
+        code, _ = first_error(answer)
+        if status >= _SERVER or status == _TOO_MANY:
+            return Again(f"signing in answered {status} ({code})", retry_after(answer.headers))
+        text = f"salesforce: signing in was refused with {status} {code}; {self._grant.hint}"
+        raise PermanentError(text)

@@ -117,7 +117,12 @@ def _fault_of(result: object, item: Ready) -> RecordFault:
     code = safe_code(error.get("statusCode") or error.get("errorCode"))
     fields = error.get("fields")
     name = safe_name(fields[0]) if isinstance(fields, list) and fields else None
-    text = fault_message(code, error.get("message"), item.record)
+    return refused(item, code, error.get("message"), name)
+
+
+def refused(item: Ready, code: str, message: object, name: str | None) -> RecordFault:
+    """Say why the vendor did not take one record; where it failed inside, that is not known."""
+    text = fault_message(code, message, item.record)
     state: State = "unknown" if code in _UNSURE_CODES else "rejected"
     return fault(item.record, state, code, text, name)
 

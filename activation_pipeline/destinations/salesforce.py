@@ -1,16 +1,16 @@
 """Salesforce records as a destination: check, write, read back.
 
-Writes go through sObject Collections, 200 records a call. Which field takes what comes from
-the object's describe, kept for the life of the client. Static lists and the Bulk API are
-not here.
+Writes go through sObject Collections, 200 records a call, or through Bulk API 2.0 where many
+wait. Which field takes what comes from the object's describe, kept for the life of the client.
+Static lists are not here.
 """
 
 from __future__ import annotations
 
+import time
+from dataclasses import replace
 from typing import TYPE_CHECKING
 from urllib.parse import quote
-
-import tenacity
 
 from activation_pipeline.destinations import (
     Address,
@@ -22,14 +22,7 @@ from activation_pipeline.destinations import (
     Target,
     Value,
 )
-from activation_pipeline.destinations._batch import (
-    Ready,
-    WholeRefusal,
-    fields_hash,
-    hold_back,
-    in_order,
-    send_in_parts,
-)
+from activation_pipeline.destinations._batch import fields_hash, hold_back, in_order
 from activation_pipeline.destinations._http import (
     DEFAULT_CLOCKWORK,
     DEFAULT_PATIENCE,
@@ -43,34 +36,43 @@ from activation_pipeline.destinations._salesforce_catalogue import (
     mapping_faults,
     sobject_from,
 )
+from activation_pipeline.destinations._salesforce_grants import grant_from
+from activation_pipeline.destinations._salesforce_quota import left_today
 from activation_pipeline.destinations._salesforce_read import Reader
+from activation_pipeline.destinations._salesforce_send import CALLS_AT_ONCE, Sender, Sizes
 from activation_pipeline.destinations._salesforce_session import SalesforceSession
-from activation_pipeline.destinations._salesforce_write import (
-    BATCH_SIZE,
-    RETRY_CODES,
-    addresses_of,
-    outcome_of,
-    request_for,
-)
-from activation_pipeline.destinations._settings import base_url, host_of, required
-from activation_pipeline.errors import PermanentError, RetryableError
+from activation_pipeline.destinations._salesforce_write import addresses_of
+from activation_pipeline.destinations._settings import base_url, host_of
+from activation_pipeline.errors import ConfigurationError, PermanentError, RetryableError
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Callable, Mapping, Sequence
 
 API_VERSION = "v62.0"
+DEFAULT_SIZES = Sizes()
+_MOST_CALLS = 25  # the vendor's own limit for calls of 20 s and longer
 _NOT_MODIFIED, _REFUSED, _NOT_FOUND = 304, 400, 404
 
 
 class Salesforce:
-    """One organisation, as one integration user; not shared between threads."""
+    """One organisation, as one integration user; after ``check`` also from several threads."""
 
     kind = "salesforce"
 
-    def __init__(self, session: SalesforceSession, *, identity: str) -> None:
+    def __init__(
+        self,
+        session: SalesforceSession,
+        *,
+        identity: str,
+        sizes: Sizes = DEFAULT_SIZES,
+        calls_at_once: int = CALLS_AT_ONCE,
+    ) -> None:
         """Keep the session; nothing is sent."""
         self.identity = identity
         self._session = session
+        self._sizes = sizes
+        self._calls_at_once = calls_at_once
+        self._sender = Sender(session, sizes)
         self._sobjects: dict[str, tuple[SObject, str]] = {}
 
     def __repr__(self) -> str:
@@ -82,18 +84,24 @@ class Salesforce:
         """Tell used and allowed requests, by the vendor's name of the limit (``api-usage``)."""
         return self._session.usage
 
-    def batch_size(self, target: Target, rows: int = 0) -> int:  # noqa: ARG002 - the protocol's
-        """Say how many records one write request takes."""
-        return BATCH_SIZE
+    def batch_size(self, target: Target, rows: int = 0) -> int:
+        """Say how many records one send takes: a collection, or a bulk job for many rows."""
+        return self._sizes.batch(target, rows)
 
     def concurrency(self, target: Target) -> int:  # noqa: ARG002 - the protocol's signature
-        """Say how many batches may be on their way at once."""
-        return 1
+        """Say how many batches may be on their way at once; of bulk jobs, two run at most."""
+        return self._calls_at_once
 
     def effort(self, target: Target, rows: int) -> Effort:
-        """Estimate what writing so many records costs."""
-        requests = -(-rows // self.batch_size(target, rows))
-        return Effort(requests, float(requests))
+        """Estimate what writing so many records costs, and ask what is left of the day's requests.
+
+        Raises:
+            RetryableError: no trustworthy answer now.
+            PermanentError: credentials or permission.
+        """
+        requests, seconds = self._sizes.cost(target, rows, self._calls_at_once)
+        left, daily = left_today(self._session)
+        return Effort(requests, seconds, left, daily)
 
     def catalogue(self, target: Target) -> str:
         """Hash what the describe says about the mapped fields."""
@@ -132,7 +140,7 @@ class Salesforce:
         return {name: decoders[name][1](encoders[name][1](values[name])) for name in encoders}
 
     def send(self, target: Target, records: Sequence[OutgoingRecord]) -> BatchOutcome:
-        """Write at most 200 records and account for every one of them.
+        """Write records, at most a collection's or a job's, and account for every one of them.
 
         A record whose row stays locked is sent again a few times; then it is ``unknown`` with
         the vendor's code, not ``rejected``: nothing is wrong with its value, and it must not
@@ -142,8 +150,9 @@ class Salesforce:
             RetryableError: throttled or unavailable, and surely nothing was written.
             PermanentError: credentials, permission, or an object or field that is not there.
         """
-        if len(records) > BATCH_SIZE:
-            message = f"salesforce: {len(records)} records in one batch, at most {BATCH_SIZE}"
+        most = self._sizes.most(target)
+        if len(records) > most:
+            message = f"salesforce: {len(records)} records in one batch, at most {most}"
             raise ValueError(message)
         sobject = self._sobject(target)
         key = sobject.field(target.key) if target.key else None
@@ -153,7 +162,7 @@ class Salesforce:
         keeps_case = key is not None and key.case_sensitive
         addresses = addresses_of(target, records, key_keeps_case=keeps_case)
         ready, held = hold_back(records, sobject.encoders(target.fields), addresses)
-        outcome = self._send_ready(target, sobject, ready)
+        outcome = self._sender.send(target, sobject, ready)
         return in_order(outcome, held, records)
 
     def read(
@@ -177,40 +186,6 @@ class Salesforce:
         """Give back connections."""
         self._session.close()
 
-    def _send_ready(self, target: Target, sobject: SObject, ready: list[Ready]) -> BatchOutcome:
-        """Send, and send again what only met a lock; later answers replace earlier ones."""
-        waiting, settled = ready, BatchOutcome()
-
-        def attempt() -> list[Ready]:
-            nonlocal settled, waiting
-            try:
-                outcome = send_in_parts([waiting], self._poster(target, sobject))
-            except (RetryableError, PermanentError):
-                if waiting is ready:
-                    raise
-                return []  # some were written before: those that wait keep what was said of them
-            locked = {one.key for one in outcome.faults if one.code in RETRY_CODES}
-            again = {item.record.key for item in waiting}
-            earlier = tuple(one for one in settled.faults if one.key not in again)
-            settled = BatchOutcome(
-                (*earlier, *outcome.faults), (*settled.created, *outcome.created)
-            )
-            waiting = [item for item in waiting if item.record.key in locked]
-            return waiting
-
-        patience, clockwork = self._session.patience, self._session.clockwork
-        tenacity.Retrying(
-            retry=tenacity.retry_if_result(bool),
-            stop=tenacity.stop_after_attempt(min(4, patience.tries)),
-            wait=tenacity.wait_exponential(multiplier=patience.first_wait_s, max=10),
-            sleep=clockwork.sleep,
-            retry_error_callback=lambda _: None,
-        )(attempt)
-        return settled
-
-    def _poster(self, target: Target, sobject: SObject) -> _Poster:
-        return _Poster(self._session, target, sobject)
-
     def _sobject(self, target: Target) -> SObject:
         kept = self._sobjects.get(target.object)
         sobject = kept[0] if kept else self._described(target.object)
@@ -233,24 +208,6 @@ class Salesforce:
         return sobject
 
 
-class _Poster:
-    """Sends one part of a batch and reads its answer."""
-
-    def __init__(self, session: SalesforceSession, target: Target, sobject: SObject) -> None:
-        self._session = session
-        self._target = target
-        self._sobject = sobject
-
-    def __call__(self, part: Sequence[Ready]) -> BatchOutcome | WholeRefusal:
-        key = self._sobject.field(self._target.key) if self._target.key else None
-        creates = self._target.behavior == "create_only"
-        method, path, body = request_for(
-            self._target, self._sobject.name, key.name if key else None, part
-        )
-        answer = self._session.call(method, path, body=body, repeat=not creates)
-        return outcome_of(answer, part, creates=creates)
-
-
 def _parsed_describe(answer: Answer) -> SObject:
     try:
         if answer.status < _REFUSED:
@@ -266,14 +223,19 @@ def connect(
     *,
     patience: Patience = DEFAULT_PATIENCE,
     clockwork: Clockwork = DEFAULT_CLOCKWORK,
+    now: Callable[[], float] = time.time,
+    sizes: Sizes = DEFAULT_SIZES,
 ) -> Salesforce:
     """Open a client from its settings; nothing is sent yet.
 
     Args:
-        environment: ``SALESFORCE_BASE_URL`` (the My Domain address), ``SALESFORCE_CLIENT_ID``,
-            ``SALESFORCE_CLIENT_SECRET``.
+        environment: ``SALESFORCE_BASE_URL`` (the My Domain address), ``SALESFORCE_CLIENT_ID``;
+            ``SALESFORCE_CLIENT_SECRET``, or what the grant of ``SALESFORCE_AUTH`` needs;
+            optional ``SALESFORCE_BULK_FROM``, ``SALESFORCE_CONCURRENCY``.
         patience: how long one request is tried.
         clockwork: how to wait.
+        now: seconds since 1970, which the JWT bearer grant signs.
+        sizes: how much goes at once; the setting replaces ``bulk_from``.
 
     Raises:
         ConfigurationError: a setting is missing or unsafe.
@@ -281,10 +243,33 @@ def connect(
     address = base_url(environment, "SALESFORCE_BASE_URL")
     session = SalesforceSession(
         base_url=address,
-        client_id=required(environment, "SALESFORCE_CLIENT_ID"),
-        client_secret=required(environment, "SALESFORCE_CLIENT_SECRET"),
+        grant=grant_from(environment, now),
         version=API_VERSION,
         patience=patience,
         clockwork=clockwork,
     )
-    return Salesforce(session, identity=host_of(address))
+    return Salesforce(
+        session,
+        identity=host_of(address),
+        sizes=_sizes(environment, sizes),
+        calls_at_once=_calls_at_once(environment),
+    )
+
+
+def _sizes(environment: Mapping[str, str], sizes: Sizes) -> Sizes:
+    text = environment.get("SALESFORCE_BULK_FROM", "").strip()
+    if not text:
+        return sizes
+    if text != "never" and not (text.isascii() and text.isdecimal()):
+        message = "SALESFORCE_BULK_FROM: not a number of rows; write one, or never"
+        raise ConfigurationError(message)
+    rows = 0 if text == "never" else int(text)
+    return replace(sizes, bulk_from=rows or None)
+
+
+def _calls_at_once(environment: Mapping[str, str]) -> int:
+    text = environment.get("SALESFORCE_CONCURRENCY", "").strip() or str(CALLS_AT_ONCE)
+    if not (text.isascii() and text.isdecimal()) or not 1 <= int(text) <= _MOST_CALLS:
+        message = f"SALESFORCE_CONCURRENCY: not a number from 1 to {_MOST_CALLS}; write one"
+        raise ConfigurationError(message)
+    return int(text)
