@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING
 from sqlglot import exp
 
 from activation_pipeline.expressions import column, named
+from activation_pipeline.plan import WITHDRAW
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
@@ -116,6 +117,14 @@ def merged(ranges: Iterable[tuple[int, int]]) -> tuple[tuple[int, int], ...]:
     return tuple(found)
 
 
+def _held_as(*, is_undo: bool) -> exp.Expr:
+    sent = column("destination_id", "p")
+    if not is_undo:
+        return sent
+    known = exp.Coalesce(this=column("delivered_id", "p"), expressions=[sent])
+    return named(known, "destination_id")
+
+
 def delta_query(
     part: exp.Table,
     *,
@@ -123,11 +132,14 @@ def delta_query(
     answered: Sequence[tuple[int, int]],
     unanswered: Sequence[tuple[int, int]],
     position: int,
+    is_undo: bool = False,
 ) -> exp.Select:
     """Turn an attempt's rows into a delta; reads ``outcomes``: key, destination_id, state.
 
     Accepted rows hold what was written; rows without a trustworthy answer keep the value from
-    before and are not certain; rejected and held rows change nothing and are left out.
+    before and are not certain; rejected and held rows change nothing and are left out. An undo's
+    rows name in ``delivered_id`` the record as which we hold it: one that a plan made got its own
+    id only then.
     """
     state = column("state", "o")
     on = exp.and_(*(column(name, "p").eq(column(name, "o")) for name in _KEYS))
@@ -136,8 +148,10 @@ def delta_query(
     )
     unknown = state.copy().eq(exp.Literal.string("unknown"))
     certain = exp.and_(_within(answered), accepted)
-    left = column("operation", "p").eq(exp.Literal.string("remove"))
-    output: list[exp.Expr] = [column(name, "p") for name in (*_KEYS, "destination_key", "as_of")]
+    ours_no_more = [exp.Literal.string(operation) for operation in ("remove", WITHDRAW)]
+    left = exp.In(this=column("operation", "p"), expressions=ours_no_more)
+    output: list[exp.Expr] = [column("key", "p"), _held_as(is_undo=is_undo)]
+    output += [column(name, "p") for name in ("destination_key", "as_of")]
     output.append(named(certain, "certain"))
     output.append(named(exp.and_(certain.copy(), left), "gone"))
     output.append(named(exp.Literal.number(position), "position"))

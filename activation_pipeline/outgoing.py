@@ -155,7 +155,7 @@ def held_rows(
     return ()
 
 
-def _plain(values: list[Any]) -> list[Value]:
+def plain_values(values: list[Any]) -> list[Value]:
     """Turn what the engine froze into text, true/false, numbers and null, exactly."""
     sample = next((value for value in values if value is not None), None)
     if isinstance(sample, Decimal):
@@ -204,7 +204,9 @@ def _written_values(kept: pa.RecordBatch, fields: Sequence[str]) -> Iterable[dic
     """Give each row's values, without the fields that keep theirs."""
     if not fields:
         return ({} for _ in range(kept.num_rows))
-    after = zip(*(_plain(kept.column(f"after:{name}").to_pylist()) for name in fields), strict=True)
+    after = zip(
+        *(plain_values(kept.column(f"after:{name}").to_pylist()) for name in fields), strict=True
+    )
     write = [kept.column(f"write:{name}") for name in fields]
     if all(pc.all(flags, min_count=0).as_py() for flags in write):
         return (dict(zip(fields, row, strict=True)) for row in after)

@@ -20,6 +20,8 @@ if TYPE_CHECKING:
 
 Decision = Literal["launch", "launch_with_caveats", "pause"]
 OPERATIONS = ("add", "update", "refresh", "clear", "remove")
+# Only an undo has it: values are put back, and nothing of the record is ours any more.
+WITHDRAW = "withdraw"
 _STRICTNESS: tuple[Decision, ...] = ("launch", "launch_with_caveats", "pause")
 
 

@@ -82,15 +82,15 @@ def _fold(runtime: Runtime, attempt: Attempt, *, now: datetime, few_rows: int) -
         pq.write_table(pa.table(columns), listed)
         engine.files("outcomes", [listed])
         engine.files("part", [part])
-        fields = [
-            c.removeprefix("after:") for c in engine.columns("part") if c.startswith("after:")
-        ]
+        frozen = engine.columns("part")
+        fields = [c.removeprefix("after:") for c in frozen if c.startswith("after:")]
         delta = delta_query(
             parquet([part], numbered=True),
             fields=fields,
             answered=merged((a, b) for a, b, done in ranges if done),
             unanswered=merged((a, b) for a, b, done in ranges if not done),
             position=position,
+            is_undo="delivered_id" in frozen,
         )
         engine.write(delta, folder / "delta.parquet")
         publish(folder / "delta.parquet", final)

@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from activation_pipeline.contract import MappedField
 
 Value = str | int | float | bool | None
-Operation = Literal["add", "update", "refresh", "clear", "remove"]
+Operation = Literal["add", "update", "refresh", "clear", "remove", "withdraw"]
 
 
 @dataclass(frozen=True)

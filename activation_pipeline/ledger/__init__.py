@@ -19,6 +19,7 @@ from activation_pipeline.ledger._engine import moment, open_engine, written
 from activation_pipeline.ledger._pauses import read_pauses
 from activation_pipeline.ledger.deliveries import Deliveries
 from activation_pipeline.ledger.history import History
+from activation_pipeline.ledger.incidents import Incidents
 from activation_pipeline.ledger.rejections import Rejections
 from activation_pipeline.plan import Plan, PlanPart
 
@@ -58,6 +59,7 @@ class Ledger:
         self._engine = open_engine(url)
         self.deliveries = Deliveries(self._engine)
         self.history = History(self._engine)
+        self.incidents = Incidents(self._engine)
         self.rejections = Rejections(self._engine)
 
     def close(self) -> None:

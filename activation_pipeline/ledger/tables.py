@@ -191,3 +191,19 @@ reconciliations = Table(
     Column("counts", Text, nullable=False, doc="JSON: records by finding"),
     Column("at", Text, nullable=False),
 )
+
+incidents = Table(
+    "incidents",
+    metadata,
+    Column("id", Integer, primary_key=True),
+    Column("contract", Text, nullable=False, index=True),
+    Column("destination", Text, doc="null: all of the contract's destinations"),
+    Column("class", Text, nullable=False),
+    Column("action", Text, nullable=False, doc="rollback or freeze"),
+    Column("plan", Text, doc="what was undone, or delivered last before the freeze"),
+    Column("restoring", Text, doc="the plan that puts values back; null: there was nothing to do"),
+    Column("by", Text, nullable=False),
+    Column("reason", Text, nullable=False),
+    Column("counts", Text, nullable=False, doc="JSON: records by what is done with them"),
+    Column("at", Text, nullable=False),
+)

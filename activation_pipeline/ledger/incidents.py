@@ -1,0 +1,155 @@
+"""Incidents: who undid or froze what, when, why and of which class.
+
+Rows are added and never changed. What became of an undo's records is in its own delivery, like
+any plan's; old and new values are in its snapshot.
+"""
+
+from __future__ import annotations
+
+import json
+from dataclasses import asdict, dataclass
+from typing import TYPE_CHECKING, Any, Literal, get_args
+
+import sqlalchemy as sa
+
+from activation_pipeline.ledger import tables as t
+from activation_pipeline.ledger._engine import moment, written
+from activation_pipeline.ledger._pauses import read_pauses
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+    from datetime import datetime
+
+    from sqlalchemy.engine import Connection, Engine, Row
+
+    from activation_pipeline.plan import Plan
+
+IncidentClass = Literal["identity", "freshness", "suppression", "destination_logic"]
+CLASSES: tuple[IncidentClass, ...] = get_args(IncidentClass)
+
+
+@dataclass(frozen=True)
+class Incident:
+    """One undo or freeze.
+
+    ``destination`` is None where a whole contract was frozen; ``plan`` is what was undone, or what
+    was delivered last when it was frozen; ``restoring`` the plan that puts values back (None:
+    nothing was to be put back). ``counts`` are records, as they were when it began.
+    """
+
+    contract: str
+    destination: str | None
+    incident_class: IncidentClass
+    action: Literal["rollback", "freeze"]
+    plan: str | None
+    restoring: str | None
+    by: str
+    reason: str
+    counts: Mapping[str, int]
+    at: datetime
+
+
+class Incidents:
+    """The incidents of one installation."""
+
+    def __init__(self, engine: Engine) -> None:
+        """Share the ledger's database."""
+        self._engine = engine
+
+    def record(self, incident: Incident, restoring: Plan | None = None) -> None:
+        """Store an incident, and the plan that puts values back, in one transaction."""
+        row: dict[str, Any] = asdict(incident)
+        row["class"] = row.pop("incident_class")
+        row |= {"counts": json.dumps(dict(incident.counts)), "at": written(incident.at)}
+        with self._engine.begin() as connection:
+            if restoring is not None:
+                _add_plan(connection, restoring, at=row["at"])
+            connection.execute(sa.insert(t.incidents).values(**row))
+
+    def all(self, contract: str) -> tuple[Incident, ...]:
+        """List a contract's incidents, oldest first."""
+        query = sa.select(t.incidents).where(t.incidents.c.contract == contract)
+        with self._engine.begin() as connection:
+            return tuple(map(_read, connection.execute(query.order_by(t.incidents.c.id))))
+
+    def last(self, contract: str) -> Incident | None:
+        """Find a contract's newest incident."""
+        found = self.all(contract)
+        return found[-1] if found else None
+
+    def undoing(self, contract: str, destination: str, plan: str) -> tuple[Incident, ...]:
+        """List the undos of one plan in one destination, oldest first."""
+        return tuple(
+            each
+            for each in self.all(contract)
+            if (each.action, each.destination, each.plan) == ("rollback", destination, plan)
+        )
+
+    def is_restoring(self, plan: str) -> bool:
+        """Say whether a plan is itself an undo."""
+        query = sa.select(t.incidents.c.id).where(t.incidents.c.restoring == plan).limit(1)
+        with self._engine.begin() as connection:
+            return connection.scalar(query) is not None
+
+    def last_sent(self, contract: str, destination: str) -> str | None:
+        """Name the plan of which something was sent last, undos left out."""
+        d = t.deliveries
+        undos = sa.select(t.incidents.c.restoring).where(t.incidents.c.restoring.is_not(None))
+        query = (
+            sa.select(d.c.plan)
+            .where(d.c.contract == contract, d.c.destination == destination)
+            .where(d.c.id.in_(sa.select(t.batch_intents.c.delivery)), d.c.plan.not_in(undos))
+            .order_by(d.c.id.desc())
+            .limit(1)
+        )
+        with self._engine.begin() as connection:
+            found = connection.scalar(query)
+        return None if found is None else str(found)
+
+    def freeze_in_force(self, contract: str, destination: str, *, now: datetime) -> Incident | None:
+        """Find the freeze that keeps a destination as it is; None: there is none, or it ended.
+
+        A freeze ends with a resume. Whatever changes a destination by itself asks this first.
+        """
+        p = t.pauses
+        mine = sa.or_(p.c.destination.is_(None), p.c.destination == destination)
+        resumed = sa.select(sa.func.max(p.c.at)).where(
+            p.c.contract == contract, p.c.paused.is_(sa.false()), mine
+        )
+        with self._engine.begin() as connection:
+            paused = read_pauses(connection, contract, now=now)
+            last_resume = connection.scalar(resumed) or ""
+        if not any(pause.destination in (None, destination) for pause in paused):
+            return None
+        freezes = (
+            each
+            for each in reversed(self.all(contract))
+            if each.action == "freeze"
+            and each.destination in (None, destination)
+            and written(each.at) > last_resume
+        )
+        return next(freezes, None)
+
+
+def _add_plan(connection: Connection, plan: Plan, *, at: str) -> None:
+    if connection.scalar(sa.select(t.plans.c.id).where(t.plans.c.id == plan.id)) is not None:
+        return
+    connection.execute(
+        sa.insert(t.plans).values(
+            id=plan.id,
+            contract=plan.contract,
+            fingerprint=plan.fingerprint,
+            definition=plan.definition,
+            body=json.dumps([asdict(part) for part in plan.parts]),
+            at=at,
+        )
+    )
+
+
+def _read(row: Row[Any]) -> Incident:
+    found = dict(row._mapping)  # noqa: SLF001 - SQLAlchemy's public spelling
+    del found["id"]
+    found["incident_class"] = found.pop("class")
+    found["counts"] = json.loads(found["counts"])
+    found["at"] = moment(found["at"])
+    return Incident(**found)
