@@ -52,6 +52,8 @@ def environment(sandbox_url: str) -> dict[str, str]:
         "HUBSPOT_TOKEN": "sandbox-token",
         "BRAZE_BASE_URL": f"{sandbox_url}/braze",
         "BRAZE_API_KEY": "sandbox-api-key",
+        "WEBHOOK_BASE_URL": f"{sandbox_url}/webhook",
+        "WEBHOOK_SECRET": "sandbox-secret-of-the-context-store",
     }
 
 
@@ -113,7 +115,7 @@ def writes(url: str) -> int:
     """Count the write requests that the sandbox received and answered."""
     seen = requests.get(f"{url}/_sandbox/requests", timeout=30).json()
     rows = seen if isinstance(seen, list) else seen["requests"]
-    reading = ("/oauth2/", "/batch/read", "/query", "/users/export/")
+    reading = ("/oauth2/", "/read", "/query", "/users/export/")
     return sum(
         r["method"] != "GET" and not any(part in r["path"] for part in reading) for r in rows
     )
