@@ -23,6 +23,7 @@ _SETTINGS = {
     ("salesforce", "client_secret"): "SALESFORCE_CLIENT_SECRET",
     ("hubspot", "access_token"): "HUBSPOT_TOKEN",
     ("braze", "api_key"): "BRAZE_API_KEY",
+    ("webhook", "secret"): "WEBHOOK_SECRET",
 }
 
 

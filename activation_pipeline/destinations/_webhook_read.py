@@ -82,7 +82,7 @@ def _answered(answer: Answer) -> Answer:
     if answer.status >= _REFUSED:
         code, message = error_of(answer)
         text = f"webhook: reading was refused with {answer.status} {code}: {masked(message)}"
-        raise PermanentError(f"{text}; check WEBHOOK_URL and the contract's object")
+        raise PermanentError(f"{text}; check WEBHOOK_BASE_URL and the contract's object")
     return answer
 
 

@@ -54,9 +54,9 @@ def judge(answer: Answer) -> Again | None:
     elif status == _FORBIDDEN:
         text = "webhook: the store does not let us do this (403); ask its owner"
     elif status == _MISSING:
-        text = "webhook: no such store at this address (404); check WEBHOOK_URL"
+        text = "webhook: no such store at this address (404); check WEBHOOK_BASE_URL"
     else:
-        text = f"webhook: refused with {status}: {masked(message)}; check WEBHOOK_URL"
+        text = f"webhook: refused with {status}: {masked(message)}; check WEBHOOK_BASE_URL"
     raise PermanentError(text)
 
 

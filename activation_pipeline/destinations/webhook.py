@@ -212,16 +212,16 @@ def connect(
     """Open a client from its settings; nothing is sent yet.
 
     Args:
-        environment: ``WEBHOOK_URL`` (the store's address), ``WEBHOOK_SECRET`` (32 bytes or more,
-            shared with the store); optional ``WEBHOOK_CONCURRENCY``, how many batches may be on
-            their way at once.
+        environment: ``WEBHOOK_BASE_URL`` (the store's address), ``WEBHOOK_SECRET`` (32 bytes or
+            more, shared with the store); optional ``WEBHOOK_CONCURRENCY``, how many batches may
+            be on their way at once.
         patience: how long one request is tried.
         clockwork: how to wait.
 
     Raises:
         ConfigurationError: a setting is missing or unsafe.
     """
-    address = base_url(environment, "WEBHOOK_URL")
+    address = base_url(environment, "WEBHOOK_BASE_URL")
     secret = required(environment, "WEBHOOK_SECRET").encode()
     if len(secret) < FEWEST_SECRET_BYTES:
         message = (

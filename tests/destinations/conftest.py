@@ -9,6 +9,7 @@ import pytest
 from activation_pipeline.destinations import braze as braze_module
 from activation_pipeline.destinations import hubspot as hubspot_module
 from activation_pipeline.destinations import salesforce as salesforce_module
+from activation_pipeline.destinations import webhook as webhook_module
 from activation_pipeline.destinations._http import Clockwork, Patience
 from activation_pipeline.sandbox import Running, running_sandbox
 
@@ -18,6 +19,7 @@ if TYPE_CHECKING:
 from destination_cases import (
     API_KEY,
     SECRET,
+    SIGNING_SECRET,
     TOKEN,
     Box,
     Case,
@@ -25,6 +27,7 @@ from destination_cases import (
     braze_case,
     hubspot_case,
     salesforce_case,
+    webhook_case,
 )
 
 ACCOUNTS = """\
@@ -51,6 +54,14 @@ U-3,three@example.com,,
 U-4,four@example.com,nurture,true
 U-5,five@example.com,nurture,
 """
+ITEMS = """\
+account_id,follow_up_priority
+A-1,warm
+A-2,hot
+A-3,
+A-4,nurture
+A-5,nurture
+"""
 
 
 @pytest.fixture(scope="session")
@@ -59,6 +70,7 @@ def running(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Running]:
     (records / "salesforce_account.csv").write_text(ACCOUNTS, encoding="utf-8")
     (records / "hubspot_contact.csv").write_text(CONTACTS, encoding="utf-8")
     (records / "braze_user.csv").write_text(USERS, encoding="utf-8")
+    (records / "webhook_account_follow_up.csv").write_text(ITEMS, encoding="utf-8")
     with running_sandbox(tmp_path_factory.mktemp("sandbox"), records=records) as sandbox:
         yield sandbox
 
@@ -90,6 +102,8 @@ def environment(box: Box) -> dict[str, str]:
         "HUBSPOT_TOKEN": TOKEN,
         "BRAZE_BASE_URL": f"{box.url}/braze",
         "BRAZE_API_KEY": API_KEY,
+        "WEBHOOK_BASE_URL": f"{box.url}/webhook",
+        "WEBHOOK_SECRET": SIGNING_SECRET,
     }
 
 
@@ -128,7 +142,18 @@ def braze(
     client.close()
 
 
-@pytest.fixture(params=["salesforce", "hubspot", "braze"])
+@pytest.fixture
+def webhook(
+    environment: dict[str, str], patience: Patience, waits: Waits
+) -> Iterator[webhook_module.Webhook]:
+    client = webhook_module.connect(
+        environment, patience=patience, clockwork=Clockwork(waits.sleep, waits.clock)
+    )
+    yield client
+    client.close()
+
+
+@pytest.fixture(params=["salesforce", "hubspot", "braze", "webhook"])
 def case(
     request: pytest.FixtureRequest,
     environment: dict[str, str],
@@ -140,6 +165,7 @@ def case(
         "salesforce": (salesforce_module, salesforce_case),
         "hubspot": (hubspot_module, hubspot_case),
         "braze": (braze_module, braze_case),
+        "webhook": (webhook_module, webhook_case),
     }[request.param]
     clockwork = Clockwork(waits.sleep, waits.clock)
     client = module.connect(environment, patience=patience, clockwork=clockwork)

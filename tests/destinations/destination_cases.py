@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
 import requests
@@ -12,6 +13,7 @@ from activation_pipeline.destinations import (
     Address,
     DestinationClient,
     LiveRecord,
+    Origin,
     OutgoingRecord,
     Target,
     Value,
@@ -19,6 +21,7 @@ from activation_pipeline.destinations import (
 from activation_pipeline.destinations import braze as braze_module
 from activation_pipeline.destinations import hubspot as hubspot_module
 from activation_pipeline.destinations import salesforce as salesforce_module
+from activation_pipeline.destinations import webhook as webhook_module
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
@@ -26,6 +29,15 @@ if TYPE_CHECKING:
 TOKEN = "sandbox-token"  # noqa: S105 - the sandbox's own
 SECRET = "sandbox-secret"  # noqa: S105 - the sandbox's own
 API_KEY = "sandbox-api-key"
+SIGNING_SECRET = "sandbox-secret-of-the-context-store"  # noqa: S105 - the sandbox's own
+AS_OF = datetime(2026, 11, 21, 6, tzinfo=UTC)
+ORIGIN = Origin(
+    contract="next_best_action_context",
+    contract_version=1,
+    plan="0123456789abcdef",
+    version=7,
+    expire_after=timedelta(days=7),
+)
 BANDS = ("low", "medium", "high")
 PRIORITIES = ("hot", "warm", "nurture")
 
@@ -81,6 +93,7 @@ class Box:
             "/memberships/add",
             "/memberships/remove",
             "/users/track",
+            "/webhook/items",
         )
         return [one for one in self.requests(vendor) if any(path in one["path"] for path in paths)]
 
@@ -119,10 +132,10 @@ class Case:
     def record(
         self, at: int, values: Mapping[str, Value], operation: Any = "update"
     ) -> OutgoingRecord:
-        return OutgoingRecord(f"k{at}", self.ids[at], self.keys[at], operation, values)
+        return OutgoingRecord(f"k{at}", self.ids[at], self.keys[at], operation, values, AS_OF)
 
     def stranger(self, values: Mapping[str, Value]) -> OutgoingRecord:
-        return OutgoingRecord("stranger", "", "NEW-1", "add", values)
+        return OutgoingRecord("stranger", "", "NEW-1", "add", values, AS_OF)
 
     def live(self, *places: int, fields: Sequence[str] = ()) -> tuple[LiveRecord, ...]:
         addresses = [Address(f"k{at}", self.ids[at], self.keys[at]) for at in places]
@@ -207,4 +220,30 @@ def braze_case(client: Any, box: Box, waits: Waits) -> Case:
         write_path="/users/track",
         misfit="on fire " * 40,
         tells_created=False,
+    )
+
+
+def webhook_case(client: Any, box: Box, waits: Waits) -> Case:
+    fields = {
+        "follow_up_priority": mapped("priority", allowed=PRIORITIES),
+        "follow_up_reason": mapped("reason"),
+        "follow_up_refreshed_at": mapped("scored_at", role="meta"),
+        "product_seats": mapped("seats"),
+    }
+    return Case(
+        kind="webhook",
+        connect=webhook_module.connect,
+        client=client,
+        box=box,
+        waits=waits,
+        target=target(
+            "account_follow_up", key="account_id", behavior="mirror", fields=fields, origin=ORIGIN
+        ),
+        band="follow_up_priority",
+        bands=PRIORITIES,
+        text="follow_up_reason",
+        longest=2_000,
+        ids=("A-1", "A-2", "A-3", "A-4", "A-5"),
+        keys=("A-1", "A-2", "A-3", "A-4", "A-5"),
+        write_path="/items",
     )

@@ -14,6 +14,7 @@ from activation_pipeline.destinations import BatchOutcome, OutgoingRecord
 from activation_pipeline.destinations import _braze_write as braze
 from activation_pipeline.destinations import _hubspot_write as hubspot
 from activation_pipeline.destinations import _salesforce_write as salesforce
+from activation_pipeline.destinations import _webhook_write as webhook
 from activation_pipeline.destinations._batch import Ready, WholeRefusal
 from activation_pipeline.destinations._http import Answer
 from activation_pipeline.errors import PermanentError
@@ -27,12 +28,15 @@ PART = [
 ]
 TARGET = target("contacts", key="a_key", fields={"a": mapped("a")})
 leaves = st.one_of(
-    st.none(), st.booleans(), st.integers(-5, 5), st.sampled_from(["0", "1", "C-2", "102", "x"])
+    st.none(),
+    st.booleans(),
+    st.integers(-5, 5),
+    st.sampled_from(["0", "1", "C-2", "102", "x", "created", "rejected"]),
 )
 names = st.sampled_from(
     ["id", "ids", "success", "created", "errors", "results", "context", "objectWriteTraceId", "new",
      "properties", "a_key", "category", "message", "statusCode", "fields", "errorCode", "index",
-     "input_array", "type"]
+     "input_array", "type", "key", "status", "error", "code", "field"]
 )  # fmt: skip
 anything = st.recursive(
     leaves,
@@ -61,6 +65,7 @@ def test_any_answer_accounts_for_each_record_once(body: Any, status: int) -> Non
         lambda answer: hubspot.outcome_of(answer, PART, TARGET),
         lambda answer: salesforce.outcome_of(answer, PART, creates=False),
         lambda answer: braze.outcome_of(answer, PART),
+        lambda answer: webhook.outcome_of(answer, PART),
     ]
     for read in readings:
         try:
@@ -86,6 +91,7 @@ def test_without_a_word_of_success_nothing_is_accepted(body: Any) -> None:
         hubspot.outcome_of(answered(200, body), PART, TARGET),
         salesforce.outcome_of(answered(200, body), PART, creates=False),
         braze.outcome_of(answered(200, body), PART),
+        webhook.outcome_of(answered(200, body), PART),
     ):
         assert isinstance(outcome, BatchOutcome)
         assert [one.key for one in outcome.faults] == ["k0", "k1", "k2"]

@@ -10,6 +10,7 @@ import dataclasses
 from typing import Any
 
 import pytest
+from destination_cases import AS_OF
 
 from activation_pipeline.destinations import Address, OutgoingRecord
 
@@ -55,8 +56,9 @@ def test_one_bad_record_does_not_stop_the_others(case: Any) -> None:
     assert [one.values[case.band] for one in case.live(0, 1, 3)] == ["hot"] * 3
 
 
+@pytest.mark.parametrize("case", ["salesforce", "hubspot", "braze"], indirect=True)
 def test_an_update_never_creates(case: Any) -> None:
-    stranger = OutgoingRecord("gone", case.nobody, "NOBODY", "update", {case.band: "hot"})
+    stranger = OutgoingRecord("gone", case.nobody, "NOBODY", "update", {case.band: "hot"}, AS_OF)
     outcome = case.client.send(update_only(case), [stranger, case.record(0, {case.band: "hot"})])
     (found,) = outcome.faults
     assert (found.key, found.state) == ("gone", "rejected")
@@ -93,7 +95,7 @@ def test_one_address_twice_in_a_batch_is_held_back(case: Any) -> None:
 
 def test_a_batch_over_the_limit_is_a_mistake_of_the_caller(case: Any) -> None:
     size = case.client.batch_size(case.target)
-    records = [OutgoingRecord(str(at), "", f"X-{at}", "add", {}) for at in range(size + 1)]
+    records = [OutgoingRecord(str(at), "", f"X-{at}", "add", {}, AS_OF) for at in range(size + 1)]
     with pytest.raises(ValueError, match=f"at most {size}"):
         case.client.send(case.target, records)
 
@@ -106,7 +108,7 @@ def test_a_full_batch_is_one_request(case: Any) -> None:
         fields={**case.target.fields, **dict.fromkeys(fields, case.target.fields[case.text])},
     )
     records = [
-        OutgoingRecord(f"n{at}", "", f"N-{at}", "add", {case.band: "hot", **fields})
+        OutgoingRecord(f"n{at}", "", f"N-{at}", "add", {case.band: "hot", **fields}, AS_OF)
         for at in range(size)
     ]
     outcome = case.client.send(target, records)

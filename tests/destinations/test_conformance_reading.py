@@ -12,16 +12,17 @@ from activation_pipeline.destinations import Address
 from activation_pipeline.errors import ConfigurationError, PermanentError, RetryableError
 
 SECRETS = ("sandbox-token", "sandbox-secret", "sandbox-api-key")
+WRONG = "another-secret-that-is-long-enough-to-be-taken"
 
 
 def test_every_kind_is_in_the_suite(case: Any) -> None:
     assert case.kind in destinations.kinds()
-    assert set(destinations.kinds()) == {"salesforce", "hubspot", "braze"}
+    assert set(destinations.kinds()) == {"salesforce", "hubspot", "braze", "webhook"}
 
 
 def test_wrong_credentials_are_permanent(case: Any, environment: dict[str, str]) -> None:
     secrets = ("HUBSPOT_TOKEN", "SALESFORCE_CLIENT_SECRET", "BRAZE_API_KEY")
-    wrong = {**environment, **dict.fromkeys(secrets, "no")}
+    wrong = {**environment, **dict.fromkeys(secrets, "no"), "WEBHOOK_SECRET": WRONG}
     client = destinations.connect(case.kind, wrong)
     with pytest.raises(PermanentError) as error:
         client.send(case.target, [case.record(0, {case.band: "hot"})])
@@ -69,7 +70,7 @@ def test_what_an_admin_changed_since_is_seen(case: Any, kind: str) -> None:
     assert [one.path for one in case.client.check(case.target)] == [f"fields.{case.text}"]
 
 
-@pytest.mark.parametrize("case", ["salesforce", "hubspot"], indirect=True)
+@pytest.mark.parametrize("case", ["salesforce", "hubspot", "webhook"], indirect=True)
 def test_a_removed_option_is_seen(case: Any) -> None:
     case.box.fault(
         case.kind, "picklist_value_removed", object=case.target.object, field=case.band, value="hot"
@@ -79,7 +80,7 @@ def test_a_removed_option_is_seen(case: Any) -> None:
     assert "hot" in found.message
 
 
-@pytest.mark.parametrize("case", ["salesforce", "hubspot"], indirect=True)
+@pytest.mark.parametrize("case", ["salesforce", "hubspot", "webhook"], indirect=True)
 def test_a_persons_edit_is_told_with_its_time_and_ours_is_not(case: Any) -> None:
     case.client.send(case.target, [case.record(0, {case.band: "hot", case.text: "x"})])
     assert case.live(0)[0].edited_at.get(case.band) is None or case.kind == "hubspot"
@@ -112,6 +113,7 @@ def test_reading_answers_every_address_in_order(case: Any) -> None:
     ]
 
 
+@pytest.mark.parametrize("case", ["salesforce", "hubspot", "braze"], indirect=True)
 def test_an_address_that_finds_two_records_is_ambiguous(case: Any) -> None:
     (found,) = case.client.read(
         case.target, [Address("moved", case.ids[0], case.keys[1])], [case.band]
@@ -133,7 +135,9 @@ def test_a_field_that_is_not_there_cannot_be_read(case: Any) -> None:
         case.client.read(case.target, [Address("k0", case.ids[0], "")], ["no_such_field"])
 
 
-@pytest.mark.parametrize("missing", ["BASE_URL", "TOKEN", "CLIENT_ID", "CLIENT_SECRET", "API_KEY"])
+@pytest.mark.parametrize(
+    "missing", ["BASE_URL", "TOKEN", "CLIENT_ID", "CLIENT_SECRET", "API_KEY", "SECRET"]
+)
 def test_a_missing_setting_is_named(case: Any, environment: dict[str, str], missing: str) -> None:
     names = [name for name in environment if name == f"{case.kind.upper()}_{missing}"]
     for name in names:
@@ -168,4 +172,4 @@ def test_no_secret_is_shown(case: Any, caplog: pytest.LogCaptureFixture) -> None
     shown = repr(case.client) + repr(vars(case.client)) + case.client.identity + caplog.text
     assert not any(secret in shown for secret in SECRETS)
     assert "very private" not in caplog.text
-    assert case.client.identity == "127.0.0.1"
+    assert case.client.identity == ("127.0.0.1/webhook" if case.kind == "webhook" else "127.0.0.1")
