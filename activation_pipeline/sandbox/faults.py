@@ -16,7 +16,7 @@ import orjson
 from pydantic import BaseModel, ConfigDict, Field
 
 from activation_pipeline.sandbox.catalogue import SetupError, VendorOrg
-from activation_pipeline.sandbox.wire import Answer, Call, Drop, Vendor
+from activation_pipeline.sandbox.wire import Answer, Call, Drop, Effect, Vendor
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -56,6 +56,7 @@ class Plan:
     instead: Answer | None = None
     drop: Drop = field(default_factory=Drop)
     refuse: Drop = field(default_factory=Drop)
+    effect: Effect | None = None
     spoil: Callable[[Answer], Answer] | None = None
 
 
@@ -163,7 +164,7 @@ class Faults:
         if fault.kind in {*EDITS, _RESTORED}:
             self._edit(fault, now)
             return
-        known = {*KINDS, *EDITS, _RESTORED, *vendor.fault_answers}
+        known = {*KINDS, *EDITS, _RESTORED, *vendor.fault_answers, *vendor.effects}
         if fault.kind not in known:
             raise SetupError(f"faults: {fault.vendor} has no {fault.kind}; one of {sorted(known)}")
         try:
@@ -221,6 +222,8 @@ class Faults:
         if fault.kind in vendor.fault_answers:
             refusal = vendor.fault_answers[fault.kind](fault.options)
             return Plan(fault.kind, instead=vendor.envelope(refusal, call))
+        if fault.kind in vendor.effects:
+            return Plan(fault.kind, effect=Effect(fault.kind, fault.options))
         return KINDS[fault.kind](fault.options)
 
     def _spend(self, number: int, times_left: int | None) -> None:

@@ -77,7 +77,7 @@ class Gateway:
         if plan is not None and plan.instead is not None:
             return plan.instead
         if plan is not None:
-            call = replace(call, drop=plan.drop, refuse=plan.refuse)
+            call = replace(call, drop=plan.drop, refuse=plan.refuse, effect=plan.effect)
         answer = self._dispatch(call)
         return plan.spoil(answer) if plan is not None and plan.spoil is not None else answer
 

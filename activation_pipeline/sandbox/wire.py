@@ -35,13 +35,22 @@ class Drop:
 
 
 @dataclass(frozen=True, slots=True)
+class Effect:
+    """What a fault does inside the vendor, by its kind; ``options`` are the kind's own."""
+
+    kind: str
+    options: Mapping[str, Any]
+
+
+@dataclass(frozen=True, slots=True)
 class Call:
     """One request, below its vendor's mount.
 
     ``path`` is still percent-encoded; ``params`` are the decoded parts that the route names;
     header names are lower case; ``mount`` is the vendor's absolute address; ``number`` is the
     request's place in the log. ``drop`` names the records that are lost without a word,
-    ``refuse`` those that a rule of the vendor's admin refuses one by one.
+    ``refuse`` those that a rule of the vendor's admin refuses one by one; ``effect`` is one of
+    the vendor's own faults.
     """
 
     method: str
@@ -55,6 +64,7 @@ class Call:
     params: Mapping[str, str] = field(default_factory=dict)
     drop: Drop = Drop()
     refuse: Drop = Drop()
+    effect: Effect | None = None
 
     def json(self) -> Any:
         """Parse the body; ``ValueError`` when it is not JSON."""
@@ -144,7 +154,8 @@ class Vendor:
 
     ``admit`` refuses a call before its route is looked at; ``envelope`` spells a refusal the
     vendor's way; ``seal`` adds the headers that every answer has; ``adopt`` turns a row of initial
-    records into a record's id and values; ``fault_answers`` are the refusals a fault may ask for.
+    records into a record's id and values; ``fault_answers`` are the refusals a fault may ask for,
+    ``effects`` the faults that its functions act out themselves.
     """
 
     name: str
@@ -156,6 +167,7 @@ class Vendor:
     adopt: Callable[[World, ObjectSpec, Mapping[str, str], datetime], tuple[str, dict[str, Any]]]
     fault_answers: Mapping[str, Callable[[Mapping[str, Any]], Refusal]]
     start: Callable[[World, datetime], None] = lambda _world, _now: None
+    effects: frozenset[str] = frozenset()
 
     def find(self, call: Call) -> tuple[Route | None, Mapping[str, str], list[str]]:
         """Return the route of a call, its decoded parts, and the methods the path does take."""

@@ -9,6 +9,7 @@ if TYPE_CHECKING:
 
     from sandbox_place import Place
 
+import csv
 from urllib.parse import urlsplit, urlunsplit
 
 import pytest
@@ -90,6 +91,21 @@ def test_simple_salesforce_logs_in_reads_writes_and_pages(session: requests.Sess
     assert (len(every["records"]), every["done"]) == (2200, True)
     assert org.limits()["DailyApiRequests"]["Max"] > 0
     assert org.api_usage["api-usage"].used > 0
+
+
+def test_simple_salesforce_writes_by_bulk_jobs(session: requests.Session) -> None:
+    jobs = log_in(session).bulk2.Account
+    rows = [{KEY: f"J-{n}", "Name": f"job {n}"} for n in range(3)]
+    rows += [{KEY: "W-1", "Name": "#N/A"}]
+    (told,) = jobs.upsert(records=rows, external_id_field=KEY, wait=0.01)
+    assert (told["numberRecordsProcessed"], told["numberRecordsFailed"]) == (4, 1)
+    done = list(csv.DictReader(jobs.get_successful_records(told["job_id"]).splitlines()))
+    assert {row[KEY]: row["sf__Created"] for row in done} == dict.fromkeys(
+        ("J-0", "J-1", "J-2"), "true"
+    )
+    (failed,) = csv.DictReader(jobs.get_failed_records(told["job_id"]).splitlines())
+    assert (failed[KEY], failed["sf__Error"].split(":")[0]) == ("W-1", "REQUIRED_FIELD_MISSING")
+    assert jobs.get_unprocessed_records(told["job_id"]).splitlines() == [f'"Name","{KEY}"']
 
 
 def test_simple_salesforce_sees_the_refusals(session: requests.Session) -> None:

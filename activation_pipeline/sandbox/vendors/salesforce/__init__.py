@@ -1,7 +1,7 @@
 """The stand-in for Salesforce: its REST API on one object and what belongs to it.
 
-The paths are Salesforce's own below the mount. Bulk API 2.0 is not here; it would be a module of
-this package with its routes added to the table below.
+The paths are Salesforce's own below the mount: single records, collections, bulk jobs that write,
+queries. Bulk jobs that query are not here.
 """
 
 from __future__ import annotations
@@ -10,6 +10,7 @@ from activation_pipeline.sandbox.vendors.salesforce import (
     access,
     batches,
     describe,
+    jobs,
     querying,
     saving,
     sobjects,
@@ -18,12 +19,15 @@ from activation_pipeline.sandbox.wire import Call, Vendor, World, route
 
 _DATA = r"/services/data/v\d+\.\d"
 _OBJECT = f"{_DATA}/sobjects/{{object}}"
+_JOBS = f"{_DATA}{jobs.PATH}"
 
 
 def _admit(call: Call, world: World) -> None:
     if call.path.startswith("/services/data/v"):
         describe.check_version(call)
     access.admit(call, world)
+    if jobs.PATH not in call.path:
+        jobs.move_on(call, world)
 
 
 VENDOR = Vendor(
@@ -50,12 +54,20 @@ VENDOR = Vendor(
         route("GET", f"{_DATA}/composite/sobjects/{{object}}", batches.read),
         route("POST", f"{_DATA}/composite/sobjects/{{object}}", batches.read),
         route("PATCH", f"{_DATA}/composite/sobjects/{{object}}/{{field}}", batches.upsert),
+        route("POST", _JOBS, jobs.create),
+        route("GET", _JOBS, jobs.listing),
+        route("GET", f"{_JOBS}/{{id}}", jobs.info),
+        route("PATCH", f"{_JOBS}/{{id}}", jobs.set_state),
+        route("DELETE", f"{_JOBS}/{{id}}", jobs.delete),
+        route("PUT", f"{_JOBS}/{{id}}/batches", jobs.upload),
+        route("GET", f"{_JOBS}/{{id}}/{{file}}", jobs.results),
     ),
     admit=_admit,
     envelope=access.envelope,
     seal=access.seal,
     edit=saving.edit,
     adopt=saving.adopt,
+    effects=jobs.EFFECTS,
     fault_answers={
         "unauthorized": access.expired_session,
         "request_limit": access.over_quota,

@@ -13,6 +13,7 @@ from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Any
 from urllib.parse import parse_qsl, unquote_plus
 
+from activation_pipeline.sandbox.vendors.salesforce import assertions
 from activation_pipeline.sandbox.wire import Answer, Call, Refusal, World, json_answer
 
 if TYPE_CHECKING:
@@ -25,16 +26,15 @@ _KEPT_SESSIONS = 50
 
 
 def issue_token(call: Call, world: World) -> Answer:
-    """Answer the client-credentials grant with a session for the integration user."""
+    """Answer a grant with a session for the integration user."""
     form = dict(parse_qsl(call.body.decode("utf-8", "replace"), keep_blank_values=True))
-    if form.get("grant_type") != "client_credentials":
+    grants = {"client_credentials": _check_client, assertions.GRANT: assertions.check}
+    check = grants.get(form.get("grant_type", ""))
+    if check is None:
         raise _oauth("unsupported_grant_type", "grant type not supported")
-    client_id, secret = _client(call, form)
-    known = world.org.credentials
-    if client_id != known["client_id"]:
-        raise _oauth("invalid_client_id", "client identifier invalid")
-    if not hmac.compare_digest(secret.encode(), known["client_secret"].encode()):
-        raise _oauth("invalid_client", "invalid client credentials")
+    refused = check(call, world, form)
+    if refused is not None:
+        raise _oauth(*refused)
     digest = hashlib.sha256(f"{world.seed}:{call.number}:{call.now}".encode()).hexdigest()
     token = f"00DSB0000000001!{digest}"
     sessions = world.store.setting(_SESSIONS, {})
@@ -52,6 +52,16 @@ def issue_token(call: Call, world: World) -> Answer:
             "issued_at": str(int(call.now.timestamp() * 1000)),
         }
     )
+
+
+def _check_client(call: Call, world: World, form: Mapping[str, str]) -> tuple[str, str] | None:
+    client_id, secret = _client(call, form)
+    known = world.org.credentials
+    if client_id != known["client_id"]:
+        return "invalid_client_id", "client identifier invalid"
+    if not hmac.compare_digest(secret.encode(), known["client_secret"].encode()):
+        return "invalid_client", "invalid client credentials"
+    return None
 
 
 def admit(call: Call, world: World) -> None:
@@ -156,7 +166,8 @@ def _oauth(error: str, description: str) -> Refusal:
 
 def _check_body(call: Call) -> None:
     kind = call.headers.get("content-type", "application/json")
-    if call.body and not kind.startswith("application/json"):
+    takes = "text/csv" if call.method == "PUT" else "application/json"
+    if call.body and not kind.startswith(takes):
         raise Refusal(415, "UNSUPPORTED_MEDIA_TYPE", f"Content-Type '{kind}' is not supported.")
     if len(call.path) + sum(len(k) + len(v) for k, v in call.query.items()) > 16_384:  # noqa: PLR2004  REST guide, status 414
         raise Refusal(414, "URI_TOO_LONG", "The URI is longer than 16384 bytes.")

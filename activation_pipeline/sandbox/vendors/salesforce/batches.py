@@ -9,6 +9,12 @@ from __future__ import annotations
 from collections import Counter
 from typing import TYPE_CHECKING, Any
 
+from activation_pipeline.sandbox.vendors.salesforce.addressed import (
+    check_rule,
+    live_record,
+    own_id,
+    upsert_one,
+)
 from activation_pipeline.sandbox.vendors.salesforce.ids import is_id, long_id
 from activation_pipeline.sandbox.vendors.salesforce.saving import Desk, desk
 from activation_pipeline.sandbox.vendors.salesforce.sobjects import (
@@ -50,9 +56,9 @@ def upsert(call: Call, world: World) -> Answer:
                 f"Duplicate external id specified: {key}",
                 fields=[field.name],
             )
-        _check_rule(call, position, key)
+        check_rule(call, position, key)
         lost = call.drop.loses(position, key)
-        return _upsert_one(place, field, key, record, lost=lost)
+        return upsert_one(place, field, key, record, lost=lost)
 
     return _each(world, records, save, all_or_none=all_or_none)
 
@@ -63,7 +69,7 @@ def create(call: Call, world: World) -> Answer:
 
     def save(position: int, record: dict[str, Any]) -> dict[str, Any]:
         place = desk(call, world, _type(record))
-        _check_rule(call, position, None)
+        check_rule(call, position, None)
         return {"id": place.create(record), "success": True, "errors": []}
 
     return _each(world, records, save, all_or_none=all_or_none)
@@ -72,7 +78,7 @@ def create(call: Call, world: World) -> Answer:
 def update(call: Call, world: World) -> Answer:
     """PATCH records by id."""
     records, all_or_none = _records(call, None)
-    ids = [_own_id(record) for record in records]
+    ids = [own_id(record) for record in records]
     times = Counter(
         long_id(record_id) for record_id in ids if record_id is not None and is_id(record_id)
     )
@@ -84,8 +90,8 @@ def update(call: Call, world: World) -> Answer:
             raise Refusal(400, "MISSING_ARGUMENT", "Id not specified in an update call")
         if is_id(record_id) and times[long_id(record_id)] > 1:
             raise Refusal(400, "DUPLICATE_VALUE", f"duplicate id specified: {record_id}")
-        found = _live(place, record_id)
-        _check_rule(call, position, record_id)
+        found = live_record(place, record_id)
+        check_rule(call, position, record_id)
         if not call.drop.loses(position, record_id):
             place.update(found, {k: v for k, v in record.items() if k.lower() != "id"})
         return {"id": found.id, "success": True, "errors": []}
@@ -155,55 +161,6 @@ def _type(record: dict[str, Any]) -> str:
 def _key(field: FieldSpec, record: dict[str, Any]) -> str | None:
     value = next((v for k, v in record.items() if k.lower() == field.name.lower()), None)
     return value if isinstance(value, str) and value else None
-
-
-def _own_id(record: dict[str, Any]) -> str | None:
-    value = next((v for k, v in record.items() if k.lower() == "id"), None)
-    return value if isinstance(value, str) else None
-
-
-def _upsert_one(
-    place: Desk, field: FieldSpec, key: str | None, record: dict[str, Any], *, lost: bool
-) -> dict[str, Any]:
-    if key is None:
-        raise Refusal(400, "MISSING_ARGUMENT", f"{field.name} not specified", fields=[field.name])
-    if field.name == place.spec.id_field:
-        ids = [_live(place, key).id]
-    elif _own_id(record) is not None:
-        raise Refusal(400, "INVALID_FIELD", "cannot specify Id in an upsert call", fields=["Id"])
-    else:
-        ids = place.shelf.ids_by(field, key)
-    if len(ids) > 1:
-        raise Refusal(
-            400,
-            "DUPLICATE_EXTERNAL_ID",
-            f"{field.name}: more than one record found for external id field: {ids}",
-            fields=[field.name],
-        )
-    if not ids:
-        return {"id": place.create(record), "success": True, "errors": [], "created": True}
-    body = {k: v for k, v in record.items() if k.lower() not in (field.name.lower(), "id")}
-    found = place.shelf.find(ids[0])
-    if found is not None and not lost:
-        place.update(found, body)
-    return {"id": ids[0], "success": True, "errors": [], "created": False}
-
-
-def _check_rule(call: Call, position: int, key: str | None) -> None:
-    """Refuse what a validation rule that an admin wrote refuses; its message is the admin's."""
-    if call.refuse.loses(position, key):
-        raise Refusal(400, "FIELD_CUSTOM_VALIDATION_EXCEPTION", f"Ask RevOps before you save {key}")
-
-
-def _live(place: Desk, record_id: str) -> Any:
-    try:
-        return place.live(record_id)
-    except Refusal as refusal:
-        if refusal.code == "NOT_FOUND":
-            raise Refusal(
-                404, "INVALID_CROSS_REFERENCE_KEY", "invalid cross reference id"
-            ) from None
-        raise
 
 
 def _each(

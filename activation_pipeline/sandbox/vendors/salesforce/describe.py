@@ -47,7 +47,7 @@ def check_version(call: Call) -> None:
 def resources(call: Call, _world: World) -> Answer:
     """GET the resources of one version."""
     root = f"/services/data/v{version_of(call)}"
-    names = ("sobjects", "query", "queryAll", "limits", "composite")
+    names = ("sobjects", "query", "queryAll", "limits", "composite", "jobs")
     return json_answer({name: f"{root}/{name}" for name in names})
 
 
