@@ -27,7 +27,7 @@ if TYPE_CHECKING:
 
     from activation_pipeline.destinations import Address, Target
 
-_USERS_PER_CALL = 50
+USERS_PER_CALL = 50
 _REFUSED = 400
 
 Users = dict[str, dict[str, Any]]
@@ -77,8 +77,8 @@ def read_users(transport: Transport, external_ids: Iterable[str]) -> Users:
     """
     wanted = sorted({one for one in external_ids if _is_sendable(one)})
     found: Users = {}
-    for start in range(0, len(wanted), _USERS_PER_CALL):
-        found |= _page(transport, wanted[start : start + _USERS_PER_CALL])
+    for start in range(0, len(wanted), USERS_PER_CALL):
+        found |= _page(transport, wanted[start : start + USERS_PER_CALL])
     return found
 
 

@@ -1,4 +1,4 @@
-"""One vendor's requests over one kept connection: time limits, waits and repeats.
+"""One vendor's requests: repeats within bounds, at the vendor's pace, until he counts as dead.
 
 A vendor's judge decides which answers are worth another try; this module repeats within
 bounds and tells apart what was surely not applied (``RetryableError``) from what may have
@@ -8,76 +8,55 @@ puts an address, a body or a credential into a message.
 
 from __future__ import annotations
 
-import time
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
-import orjson
-import requests
 import tenacity
-from requests.auth import AuthBase
-from urllib3.exceptions import NewConnectionError
 
-from activation_pipeline.destinations._settings import is_loopback
+from activation_pipeline.destinations._breaker import Breaker
+from activation_pipeline.destinations._exchange import (
+    DEFAULT_CLOCKWORK,
+    DEFAULT_PATIENCE,
+    Answer,
+    BearerAuth,
+    Clockwork,
+    Line,
+    NoAnswerError,
+    NotJsonError,
+    Patience,
+    Request,
+    UntrustedError,
+)
 from activation_pipeline.errors import PermanentError, RetryableError
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
+    from requests.auth import AuthBase
     from requests.structures import CaseInsensitiveDict
 
-_USER_AGENT = "activation-pipeline"
+    from activation_pipeline.destinations._pace import Pace
+
+__all__ = [
+    "DEFAULT_CLOCKWORK",
+    "DEFAULT_PATIENCE",
+    "Again",
+    "Answer",
+    "BearerAuth",
+    "Clockwork",
+    "NotJsonError",
+    "Patience",
+    "Transport",
+    "UnansweredError",
+]
+
 _LONGEST_BACK_OFF_S = 30.0
-
-
-@dataclass(frozen=True, slots=True)
-class Patience:
-    """How long one request is tried before it is given up: ``tries`` and ``total_s`` in all."""
-
-    tries: int = 6
-    total_s: float = 90.0
-    connect_s: float = 10.0
-    read_s: float = 120.0
-    first_wait_s: float = 0.5
-
-
-DEFAULT_PATIENCE = Patience()
+_SHORTEST_TIMEOUT_S = 0.1
+_SERVER = 500
 
 
 class UnansweredError(RetryableError):
     """No trustworthy answer, and the request may have been applied: read back, never assume."""
-
-
-class NotJsonError(ValueError):
-    """A body that is empty, cut short or a page for people."""
-
-
-@dataclass(frozen=True, slots=True)
-class Answer:
-    """What came back: the status, the raw body and the headers."""
-
-    status: int
-    body: bytes
-    headers: CaseInsensitiveDict[str]
-
-    def json(self) -> Any:
-        """Parse the body.
-
-        Raises:
-            NotJsonError: the body cannot be trusted.
-        """
-        try:
-            return orjson.loads(self.body)
-        except orjson.JSONDecodeError:
-            message = f"a body of {len(self.body)} bytes that is not JSON"
-            raise NotJsonError(message) from None
-
-    def parsed(self) -> Any:
-        """Parse the body, or answer None where it is not JSON."""
-        try:
-            return self.json()
-        except NotJsonError:
-            return None
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,13 +64,15 @@ class Again:
     """A judge's word that an answer is worth another try.
 
     ``wait_s`` None means back off; ``applied`` that the request may have been carried out;
-    ``renew`` that the credential has to be renewed first.
+    ``renew`` that the credential has to be renewed first; ``throttled`` that the account was
+    asked too often, so every thread waits.
     """
 
     reason: str
     wait_s: float | None = None
     applied: bool = False
     renew: bool = False
+    throttled: bool = False
 
 
 class _AgainError(Exception):
@@ -101,49 +82,23 @@ class _AgainError(Exception):
         super().__init__(verdict.reason)
 
 
-class BearerAuth(AuthBase):
-    """Puts the current token on each request; also keeps a ``.netrc`` from replacing it."""
-
-    def __init__(self, token: str = "") -> None:
-        """Start with a token, or with none until the first renewal."""
-        self.token = token
-
-    def __call__(self, request: requests.PreparedRequest) -> requests.PreparedRequest:
-        """Sign one request."""
-        request.headers["Authorization"] = f"Bearer {self.token}"
-        return request
-
-    def __repr__(self) -> str:
-        """Show that there is a token, never the token."""
-        return "BearerAuth(token=***)" if self.token else "BearerAuth(no token)"
-
-
-@dataclass(frozen=True, slots=True)
-class Clockwork:
-    """How a client waits and measures; tests pass their own."""
-
-    sleep: Callable[[float], None] = time.sleep
-    clock: Callable[[], float] = time.monotonic
-
-
-DEFAULT_CLOCKWORK = Clockwork()
-
-
 @dataclass(slots=True)
 class _Call:
-    method: str
-    path: str
-    body: bytes | None
-    params: Mapping[str, str] | None
-    headers: Mapping[str, str]
+    """One request and what its tries came to; ``excused_s`` were waits for a limit."""
+
+    request: Request
     repeat: bool
     started: float
+    excused_s: float = 0.0
+    throttled_s: float = 0.0
+    tries: int = 0
+    answered: bool = False
     applied: bool = False
     renewed: bool = False
 
 
 class Transport:
-    """Sends requests below one address; not shared between threads."""
+    """Sends requests below one address, from any number of threads, which share one fate."""
 
     def __init__(
         self,
@@ -153,22 +108,21 @@ class Transport:
         judge: Callable[[Answer], Again | None],
         auth: AuthBase | None = None,
         renew: Callable[[], None] | None = None,
+        pace: Pace | None = None,
         patience: Patience = DEFAULT_PATIENCE,
         clockwork: Clockwork = DEFAULT_CLOCKWORK,
     ) -> None:
-        """Prepare a session; nothing is sent."""
+        """Prepare; nothing is sent."""
         self._vendor = vendor
-        self._base_url = base_url
         self._judge = judge
         self._renew = renew
+        self.pace = pace
         self.patience = patience
         self.clockwork = clockwork
-        self._session = requests.Session()
-        # No proxy ever stands between two programs of one machine, and looking for one costs
-        # a tenth of a millisecond per request.
-        self._session.trust_env = not is_loopback(base_url)
-        self._session.auth = auth
-        self._session.headers.update({"User-Agent": _USER_AGENT, "Accept": "application/json"})
+        # What the vendor said last about limits and quotas, to whichever thread.
+        self.newest: CaseInsensitiveDict[str] | None = None
+        self._line = Line(base_url, auth)
+        self._breaker = Breaker(vendor)
 
     def call(
         self,
@@ -192,17 +146,17 @@ class Transport:
 
         Raises:
             UnansweredError: it may have been applied, and no answer says so.
-            RetryableError: surely not applied; throttled or unavailable beyond our patience.
+            RetryableError: surely not applied; throttled or unavailable beyond our patience,
+                or the destination counts as dead.
             PermanentError: as the judge says.
         """
         sent = {"Content-Type": "application/json"} if body is not None else {}
-        call = _Call(
-            method, path, body, params, {**sent, **(headers or {})}, repeat, self.clockwork.clock()
-        )
+        request = Request(method, path, body, params, {**sent, **(headers or {})})
+        call = _Call(request, repeat, self.clockwork.clock())
         try:
             return self._retrying(call)(self._attempt, call)
         except _AgainError as again:
-            raise self._gave_up(call, again.verdict) from None
+            raise self._gave_up(call, again) from None
         except (RetryableError, PermanentError) as error:
             if call.applied and not isinstance(error, UnansweredError):
                 raise UnansweredError(str(error)) from None
@@ -210,23 +164,41 @@ class Transport:
 
     def close(self) -> None:
         """Give back the connections."""
-        self._session.close()
+        self._line.close()
+        if self.pace is not None:
+            self.pace.close()
 
-    def _gave_up(self, call: _Call, verdict: Again) -> RetryableError:
+    def _gave_up(self, call: _Call, again: _AgainError) -> RetryableError:
+        if not call.answered and not again.final:
+            self._breaker.give_up(tries=call.tries, seconds=self._spent_s(call))
         kind = UnansweredError if call.applied else RetryableError
-        message = f"{self._vendor}: {verdict.reason}, given up within our patience; try later"
-        return kind(message, retry_after=verdict.wait_s)
+        reason, wait_s = again.verdict.reason, again.verdict.wait_s
+        message = f"{self._vendor}: {reason}, given up within our patience; try later"
+        return kind(message, retry_after=wait_s)
+
+    def _spent_s(self, call: _Call) -> float:
+        return self.clockwork.clock() - call.started - call.excused_s
 
     def _retrying(self, call: _Call) -> tenacity.Retrying:
         def stop(state: tenacity.RetryCallState) -> bool:
-            spent = self.clockwork.clock() - call.started + state.upcoming_sleep
-            return state.attempt_number >= self.patience.tries or spent > self.patience.total_s
+            if state.attempt_number >= self.patience.tries:
+                return True
+            if _verdict(state).throttled:
+                return call.throttled_s > self.patience.throttled_s
+            return self._spent_s(call) + state.upcoming_sleep > self.patience.total_s
 
         def wait(state: tenacity.RetryCallState) -> float:
-            error = state.outcome.exception() if state.outcome else None
-            named = error.verdict.wait_s if isinstance(error, _AgainError) else None
+            verdict = _verdict(state)
             backed_off = self.patience.first_wait_s * 2.0 ** (state.attempt_number - 1)
-            return min(backed_off, _LONGEST_BACK_OFF_S) if named is None else named
+            delay_s = verdict.wait_s
+            if delay_s is None:
+                delay_s = min(backed_off, _LONGEST_BACK_OFF_S)
+            if verdict.throttled:
+                call.throttled_s += delay_s
+                call.excused_s += delay_s
+                if self.pace is not None and call.throttled_s <= self.patience.throttled_s:
+                    self.pace.hold(call.request.path, delay_s)
+            return delay_s
 
         return tenacity.Retrying(
             retry=tenacity.retry_if_exception(
@@ -239,7 +211,8 @@ class Transport:
         )
 
     def _attempt(self, call: _Call) -> Answer:
-        answer = self._exchange(call)
+        self._breaker.check()
+        answer = self._paced(call) if self.pace is not None else self._exchange(call)
         verdict = self._judge(answer)
         if verdict is None:
             return answer
@@ -252,31 +225,47 @@ class Transport:
         call.applied = call.applied or verdict.applied
         raise _AgainError(verdict, final=verdict.applied and not call.repeat)
 
-    def _exchange(self, call: _Call) -> Answer:
+    def _paced(self, call: _Call) -> Answer:
+        pace, path = self.pace, call.request.path
+        if pace is None:
+            return self._exchange(call)
+        call.excused_s += pace.wait(path)
+        answer = None
         try:
-            response = self._session.request(
-                call.method,
-                self._base_url + call.path,
-                params=call.params,
-                data=call.body,
-                headers=call.headers,
-                timeout=(self.patience.connect_s, self.patience.read_s),
-                allow_redirects=False,  # a redirect would carry the credential elsewhere
+            answer = self._exchange(call)
+        finally:
+            pace.heard(path, answer.headers if answer is not None else None)
+        return answer
+
+    def _exchange(self, call: _Call) -> Answer:
+        self._breaker.enter()
+        failed = True
+        # What is left of the patience bounds each try, or a destination that takes every request
+        # and never answers would cost a full time-out per try.
+        left_s = max(_SHORTEST_TIMEOUT_S, self.patience.total_s - self._spent_s(call))
+        call.tries += 1
+        try:
+            answer = self._line.send(
+                call.request,
+                connect_s=min(self.patience.connect_s, left_s),
+                read_s=min(self.patience.read_s, left_s),
             )
-        except requests.exceptions.SSLError:
+            failed = answer.status >= _SERVER
+        except UntrustedError:
+            failed = False
             message = f"{self._vendor}: the certificate is not trusted; check the address"
             raise PermanentError(message) from None
-        except requests.RequestException as error:
-            # The library's own text has the whole address, so only the kind of error is told.
-            applied = not _is_surely_unsent(error)
-            call.applied = call.applied or applied
-            verdict = Again(f"no answer ({type(error).__name__})", applied=applied)
-            raise _AgainError(verdict, final=applied and not call.repeat) from None
-        return Answer(response.status_code, response.content, response.headers)
+        except NoAnswerError as error:
+            call.applied = call.applied or error.applied
+            verdict = Again(str(error), applied=error.applied)
+            raise _AgainError(verdict, final=error.applied and not call.repeat) from None
+        finally:
+            self._breaker.leave(failed=failed)
+        call.answered = True
+        self.newest = answer.headers
+        return answer
 
 
-def _is_surely_unsent(error: requests.RequestException) -> bool:
-    if isinstance(error, requests.ConnectTimeout):
-        return True
-    cause = error.args[0] if error.args else None
-    return isinstance(getattr(cause, "reason", None), NewConnectionError)
+def _verdict(state: tenacity.RetryCallState) -> Again:
+    error = state.outcome.exception() if state.outcome else None
+    return error.verdict if isinstance(error, _AgainError) else Again("")

@@ -1,15 +1,15 @@
 """HubSpot static lists: members in, members out, and who is in.
 
 Members are CRM record ids. Adding and removing are set operations, so repeating them is safe,
-and an id that is named neither as changed nor as missing was there (or gone) already. Only
-lists that are kept by hand take members.
+and an id that is named neither as changed nor as missing was there (or gone) already; both
+go in one request. Only lists that are kept by hand take members.
 
 Source: "Lists API" guides, developers.hubspot.com, read 2026-11-21.
 """
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 import orjson
@@ -23,6 +23,8 @@ from activation_pipeline.errors import PermanentError, RetryableError
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
+    from activation_pipeline.destinations import RecordFault
+
 # The vendor names no cap on one request; this keeps a body under 20 KB and a redo small.
 BATCH_SIZE = 1_000
 _PAGE = 250
@@ -35,19 +37,21 @@ _CHANGED = {
     "remove": ("recordIdsRemoved", "recordsIdsRemoved"),
 }
 
-
-def direction_of(item: Ready) -> str:
-    """Say whether a record enters the list or leaves it."""
-    return "remove" if item.record.operation in {"remove", "clear"} else "add"
+_MISSING = ("recordIdsMissing", "recordsIdsMissing")
 
 
-@dataclass(frozen=True, slots=True)
+def _is_leaving(item: Ready) -> bool:
+    return item.record.operation in {"remove", "clear"}
+
+
+@dataclass(slots=True)
 class StaticList:
-    """One list of contacts, by its id or its name."""
+    """One list of contacts, by its id or its name; which id a name has is asked once."""
 
     transport: Transport
     paths: Paths
     name: str
+    _id: str | None = field(default=None, init=False)
 
     def faults(self) -> tuple[MappingFault, ...]:
         """Say why the list cannot take members; empty when it can."""
@@ -68,28 +72,31 @@ class StaticList:
         Raises:
             PermanentError: no such list.
         """
-        if self.name.isdecimal():
-            return self.name
-        found = self._found()
-        if found is None:
-            message = "hubspot: no such list; check the id or the name in the contract"
-            raise PermanentError(message)
-        return str(found["listId"])
+        if self._id is None:
+            found = None if self.name.isdecimal() else self._found()
+            if found is None and not self.name.isdecimal():
+                message = "hubspot: no such list; check the id or the name in the contract"
+                raise PermanentError(message)
+            self._id = str(found["listId"]) if found else self.name
+        return self._id
 
-    def change(
-        self, list_id: str, direction: str, part: Sequence[Ready]
-    ) -> BatchOutcome | WholeRefusal:
-        """Add or remove members, and account for every one of them."""
-        body = orjson.dumps([item.record.destination_id for item in part])
-        path = f"{self.paths.list(list_id)}/memberships/{direction}"
-        answer = self.transport.call("PUT", path, body=body)
+    def change(self, part: Sequence[Ready]) -> BatchOutcome | WholeRefusal:
+        """Add and remove members, and account for every one of them."""
+        leaving = [item.record.destination_id for item in part if _is_leaving(item)]
+        joining = [item.record.destination_id for item in part if not _is_leaving(item)]
+        path = f"{self.paths.list(self.list_id())}/memberships"
+        body: object = {"recordIdsToAdd": joining, "recordIdsToRemove": leaving}
+        action = "add-and-remove"
+        if not joining or not leaving:
+            action, body = ("add", joining) if joining else ("remove", leaving)
+        answer = self.transport.call("PUT", f"{path}/{action}", body=orjson.dumps(body))
         if answer.status >= _REFUSED:
             code, message = first_error(answer)
             if answer.status == _NOT_FOUND or "DYNAMIC" in message.upper():
                 text = f"hubspot: the list refused a change with {answer.status} {code}; check it"
                 raise PermanentError(text)
             return WholeRefusal(code, None, message)
-        return _outcome_of(answer, direction, part)
+        return _outcome_of(answer, part)
 
     def read(self, addresses: Sequence[Address]) -> tuple[LiveRecord, ...]:
         """Tell for each address whether its record is a member."""
@@ -142,29 +149,34 @@ class StaticList:
         return found
 
 
-def _outcome_of(answer: Answer, direction: str, part: Sequence[Ready]) -> BatchOutcome:
+def _outcome_of(answer: Answer, part: Sequence[Ready]) -> BatchOutcome:
     try:
         body = answer.json()
     except NotJsonError as error:
         return all_unknown(part, "no_results", f"hubspot answered {error}")
-    spelled = [name for name in _CHANGED[direction] if isinstance(body, dict) and name in body]
-    if not spelled:
+    told = {
+        direction: [name for name in spellings if isinstance(body, dict) and name in body]
+        for direction, spellings in _CHANGED.items()
+    }
+    wanted = {"remove" if _is_leaving(item) else "add" for item in part}
+    if not all(told[direction] for direction in wanted):
         text = "hubspot answered without saying which members changed"
         return all_unknown(part, "no_results", text)
-    changed = {str(one) for name in spelled for one in body[name] or ()}
-    missing = {
-        str(one)
-        for name in ("recordIdsMissing", "recordsIdsMissing")
-        for one in body.get(name) or ()
+    changed = {
+        direction: {str(one) for name in told[direction] for one in body[name] or ()}
+        for direction in wanted
     }
-    # A record that is gone is also no longer a member: what was wanted is so.
-    refused = missing - changed if direction == "add" else set()
-    faults = tuple(
-        fault(item.record, "rejected", "RECORD_MISSING", "no such record in the destination")
-        for item in part
-        if item.record.destination_id in refused
-    )
-    unchanged = tuple(
-        item.record.key for item in part if item.record.destination_id not in changed | refused
-    )
-    return BatchOutcome(faults, (), unchanged)
+    missing = {str(one) for name in _MISSING for one in body.get(name) or ()}
+    faults: list[RecordFault] = []
+    unchanged: list[str] = []
+    for item in part:
+        record_id, leaves = item.record.destination_id, _is_leaving(item)
+        if record_id in changed["remove" if leaves else "add"]:
+            continue
+        # A record that is gone is also no longer a member: what was wanted is so.
+        if record_id in missing and not leaves:
+            text = "no such record in the destination"
+            faults.append(fault(item.record, "rejected", "RECORD_MISSING", text))
+        else:
+            unchanged.append(item.record.key)
+    return BatchOutcome(tuple(faults), (), tuple(unchanged))

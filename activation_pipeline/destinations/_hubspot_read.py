@@ -77,7 +77,8 @@ class Reader:
         row = found[next(iter(ids))]
         held = row["properties"]
         values = {name: one.decode(held.get(name)) for name, one in self.properties.items()}
-        return LiveRecord(address.key, tuple(ids), values, self._edits(row))
+        modified_at = read_moment(row["updatedAt"]) if row.get("updatedAt") else None
+        return LiveRecord(address.key, tuple(ids), values, self._edits(row), modified_at)
 
     def _edits(self, row: Mapping[str, Any]) -> dict[str, datetime]:
         history = row.get("propertiesWithHistory") or {}

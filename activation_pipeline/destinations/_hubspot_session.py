@@ -1,8 +1,8 @@
 """Calls to one HubSpot account: judging answers, waiting by policy, both styles of paths.
 
-A 429 names a policy instead of a time to wait; only 477 has ``Retry-After``. The numbered
-paths end in September 2027 and the dated ones replace them, so the version is a setting.
-No record is known here.
+A 429 names a policy instead of a time to wait; only 477 has ``Retry-After``. What is left of
+both limits comes with every answer. The numbered paths end in September 2027 and the dated ones
+replace them, so the version is a setting. No record is known here.
 
 Source: "Error handling" and "Usage guidelines", developers.hubspot.com, read 2026-11-21.
 """
@@ -11,16 +11,32 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 from urllib.parse import quote
 
 from activation_pipeline.destinations._http import Again, Answer
 from activation_pipeline.destinations._masking import masked, safe_code
+from activation_pipeline.destinations._pace import Ceiling, Pace, Told, pace_file
+from activation_pipeline.destinations._settings import limit
 from activation_pipeline.errors import ConfigurationError, PermanentError, RetryableError
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from requests.structures import CaseInsensitiveDict
+
+    from activation_pipeline.destinations._http import Clockwork, Transport
 
 _HANDLED_BY_CALLER = frozenset({400, 404, 409})
 _UNAUTHORIZED, _FORBIDDEN, _LOCKED, _TOO_MANY, _MIGRATING = 401, 403, 423, 429, 477
 _SERVER, _UNAVAILABLE = 500, 503
 _ROLLING_S, _SECOND_S, _LOCKED_S, _MIGRATING_S = 10.0, 1.0, 2.0, 30.0
+# "Usage guidelines": a private app of a Professional or Enterprise account; others have less,
+# which the first answer says.
+_REQUESTS, _INTERVAL_S = 190, 10.0
+_LIMIT = "HUBSPOT_REQUESTS_PER_10S"
+_HEADERS = "X-HubSpot-RateLimit-"
+LANE = "requests"
 _VERSION = re.compile(r"v3|20[2-9]\d-(03|09)")
 _OBJECT_TYPES = {
     "contact": "0-1",
@@ -128,7 +144,67 @@ def _throttled(answer: Answer) -> Again:
     wait_s = _retry_after(answer)
     if wait_s is None:
         wait_s = _SECOND_S if policy == "SECONDLY" else _ROLLING_S
-    return Again(f"throttled (429 {safe_code(policy)})", wait_s=wait_s)
+    return Again(f"throttled (429 {safe_code(policy)})", wait_s=wait_s, throttled=True)
+
+
+def portal(transport: Transport) -> str:
+    """Ask for the id of the account; empty where the token may not know it.
+
+    Raises:
+        RetryableError: no answer now.
+        PermanentError: the token was refused.
+    """
+    answer = transport.call("GET", "/account-info/v3/details")
+    if answer.status in _HANDLED_BY_CALLER:
+        return ""
+    body = answer.parsed()
+    if not isinstance(body, dict) or "portalId" not in body:
+        message = "hubspot: the account had no trustworthy answer; try again"
+        raise RetryableError(message)
+    return str(body["portalId"])
+
+
+def pace_of(
+    environment: Mapping[str, str], clockwork: Clockwork, *, at_once: int, secrets: tuple[str, str]
+) -> Pace:
+    """Set up the pace of one account: one limit for all its requests.
+
+    Raises:
+        ConfigurationError: the limit in the settings is neither a number nor ``none``.
+    """
+    most = limit(environment, _LIMIT, default=_REQUESTS)
+    is_fixed = bool(environment.get(_LIMIT, "").strip())
+    return Pace(
+        {LANE: Ceiling(most, _INTERVAL_S, is_fixed=is_fixed)},
+        lane_of=lambda _path: LANE,
+        told=told,
+        at_once=at_once,
+        file=pace_file(environment, "hubspot", *secrets),
+        clockwork=clockwork,
+    )
+
+
+def told(headers: CaseInsensitiveDict[str]) -> Told | None:
+    """Read what an answer says of the rolling limit."""
+    names = ("Max", "Remaining", "Interval-Milliseconds")
+    most, left, interval_ms = (_number(headers, name) for name in names)
+    if not most or left is None or not interval_ms:
+        return None
+    # A tenth of the window later, about a tenth of it is free again.
+    scaled = round(most * _INTERVAL_S * 1000 / interval_ms)
+    return Told(max(1, scaled), left, pause_s=interval_ms / 10_000)
+
+
+def daily_quota(headers: CaseInsensitiveDict[str] | None) -> tuple[int | None, int | None]:
+    """Read what is left of the day's requests, and how many there are; OAuth tells neither."""
+    if headers is None:
+        return None, None
+    return _number(headers, "Daily-Remaining"), _number(headers, "Daily")
+
+
+def _number(headers: CaseInsensitiveDict[str], name: str) -> int | None:
+    text = headers.get(_HEADERS + name, "")
+    return int(text) if text.isdecimal() else None
 
 
 def _retry_after(answer: Answer) -> float | None:

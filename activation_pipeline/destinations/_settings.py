@@ -32,6 +32,32 @@ def required(environment: Mapping[str, str], name: str) -> str:
     return value
 
 
+def whole_number(environment: Mapping[str, str], name: str, *, default: int, most: int) -> int:
+    """Read one number from 1 to ``most``.
+
+    Raises:
+        ConfigurationError: something else.
+    """
+    text = environment.get(name, "").strip() or str(default)
+    if not text.isdecimal() or not 1 <= int(text) <= most:
+        raise ConfigurationError(f"{name}: not a number from 1 to {most}; write one")
+    return int(text)
+
+
+def limit(environment: Mapping[str, str], name: str, *, default: int) -> int | None:
+    """Read how many requests a vendor allows; None where the setting is ``none``.
+
+    Raises:
+        ConfigurationError: neither a number nor ``none``.
+    """
+    text = environment.get(name, "").strip().lower() or str(default)
+    if text == "none":
+        return None
+    if not text.isdecimal() or not int(text):
+        raise ConfigurationError(f"{name}: neither a number from 1 nor none; write one of them")
+    return int(text)
+
+
 def base_url(environment: Mapping[str, str], name: str) -> str:
     """Read the full prefix under which a vendor's paths begin, without a final slash.
 

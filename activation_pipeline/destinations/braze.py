@@ -29,12 +29,13 @@ from activation_pipeline.destinations._braze_catalogue import (
     mapping_faults,
 )
 from activation_pipeline.destinations._braze_read import (
+    USERS_PER_CALL,
     live_records,
     named_by,
     read_catalogue,
     read_users,
 )
-from activation_pipeline.destinations._braze_session import judge
+from activation_pipeline.destinations._braze_session import EXPORT, TRACK, judge, pace_of
 from activation_pipeline.destinations._http import (
     DEFAULT_CLOCKWORK,
     DEFAULT_PATIENCE,
@@ -43,8 +44,14 @@ from activation_pipeline.destinations._http import (
     Patience,
     Transport,
 )
-from activation_pipeline.destinations._settings import base_url, host_of, is_loopback, required
-from activation_pipeline.errors import ConfigurationError, PermanentError
+from activation_pipeline.destinations._settings import (
+    base_url,
+    host_of,
+    is_loopback,
+    required,
+    whole_number,
+)
+from activation_pipeline.errors import PermanentError
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -57,17 +64,22 @@ if TYPE_CHECKING:
         Value,
     )
 
+_BATCHES_AT_ONCE, _MOST_AT_ONCE = 8, 64
+
 
 class Braze:
-    """One workspace, reached with one REST key; not shared between threads."""
+    """One workspace, reached with one REST key."""
 
     kind = "braze"
 
-    def __init__(self, transport: Transport, *, identity: str, objects_per_call: int) -> None:
+    def __init__(
+        self, transport: Transport, *, identity: str, objects_per_call: int, at_once: int
+    ) -> None:
         """Keep the transport; nothing is sent."""
         self._transport = transport
         self._identity = identity
         self._most = objects_per_call
+        self._at_once = at_once
         self._kept: dict[str, Attribute] | None = None
 
     def __repr__(self) -> str:
@@ -87,12 +99,18 @@ class Braze:
     def concurrency(self, target: Target) -> int:
         """Say how many batches may be on their way at once."""
         del target
-        return 1
+        return self._at_once
 
     def effort(self, target: Target, rows: int) -> Effort:
-        """Estimate what writing so many records costs."""
-        requests = -(-rows // self.batch_size(target, rows))
-        return Effort(requests, float(requests))
+        """Estimate what writing so many records costs; Braze has no limit for the day.
+
+        Looking users up counts, and is what takes long where nobody is to be created.
+        """
+        tracks = -(-rows // self._most)
+        exports = tracks * -(-self._most // USERS_PER_CALL) if self._looks_up(target) else 0
+        pace = self._transport.pace
+        waits = [pace.seconds(TRACK, tracks), pace.seconds(EXPORT, exports)] if pace else [0.0]
+        return Effort(tracks + exports, max(waits))
 
     def catalogue(self, target: Target) -> str:
         """Hash what the workspace says about the mapped attributes."""
@@ -199,11 +217,15 @@ class Braze:
                 message = f"braze: the audience attribute {target.list}: {obstacle}"
                 raise PermanentError(message)
 
+    @staticmethod
+    def _looks_up(target: Target) -> bool:
+        return target.list is not None or target.behavior != "upsert"
+
     def _present(
         self, target: Target, ready: Sequence[Ready]
     ) -> tuple[list[Ready], list[RecordFault]]:
         """Part the users that are there from those that a write would silently miss."""
-        if target.list is None and target.behavior == "upsert":
+        if not self._looks_up(target):
             return list(ready), []
         addresses = writes.addresses_of(target, [item.record for item in ready])
         # Who leaves an audience and is gone is also no longer a member: what was wanted is so.
@@ -233,32 +255,33 @@ def connect(
         environment: ``BRAZE_BASE_URL`` (the instance's REST address), ``BRAZE_API_KEY``;
             ``BRAZE_WORKSPACE``, a name for the workspace of the key, needed except on this
             machine, because many workspaces share one address; optional
-            ``BRAZE_OBJECTS_PER_CALL`` (75, or 50 where the plan says so).
+            ``BRAZE_OBJECTS_PER_CALL`` (75, or 50 where the plan says so),
+            ``BRAZE_CONCURRENCY`` (batches at once), ``BRAZE_TRACKS_PER_3S`` and
+            ``BRAZE_EXPORTS_PER_MINUTE`` (a number, or ``none``); ``ACTIVATION_HOME`` is where
+            all processes count their requests together.
         patience: how long one request is tried.
         clockwork: how to wait.
 
     Raises:
         ConfigurationError: a setting is missing or unsafe.
     """
-    address = base_url(environment, "BRAZE_BASE_URL")
+    address, key = base_url(environment, "BRAZE_BASE_URL"), required(environment, "BRAZE_API_KEY")
     host = host_of(address)
     needs_name = not is_loopback(address) or environment.get("BRAZE_WORKSPACE", "").strip()
     workspace = required(environment, "BRAZE_WORKSPACE") if needs_name else ""
+    most = writes.BATCH_SIZE
+    size = whole_number(environment, "BRAZE_OBJECTS_PER_CALL", default=most, most=most)
+    at_once = whole_number(
+        environment, "BRAZE_CONCURRENCY", default=_BATCHES_AT_ONCE, most=_MOST_AT_ONCE
+    )
     transport = Transport(
         vendor="braze",
         base_url=address,
         judge=judge,
-        auth=BearerAuth(required(environment, "BRAZE_API_KEY")),
+        auth=BearerAuth(key),
+        pace=pace_of(environment, clockwork, at_once=at_once, secrets=(address, key)),
         patience=patience,
         clockwork=clockwork,
     )
     identity = f"{host}/{workspace}" if workspace else host
-    return Braze(transport, identity=identity, objects_per_call=_objects_per_call(environment))
-
-
-def _objects_per_call(environment: Mapping[str, str]) -> int:
-    text = environment.get("BRAZE_OBJECTS_PER_CALL", "").strip() or str(writes.BATCH_SIZE)
-    if not text.isdecimal() or not 1 <= int(text) <= writes.BATCH_SIZE:
-        message = f"BRAZE_OBJECTS_PER_CALL: not a number from 1 to {writes.BATCH_SIZE}; write one"
-        raise ConfigurationError(message)
-    return int(text)
+    return Braze(transport, identity=identity, objects_per_call=size, at_once=at_once)

@@ -2,7 +2,7 @@
 
 Contacts go through the object batches, 100 a call; list members through the membership
 calls. Which property takes what comes from the properties API, kept for the life of the
-client. Both styles of paths are spoken.
+client. Both styles of paths are spoken, from several threads at the account's own pace.
 """
 
 from __future__ import annotations
@@ -45,32 +45,55 @@ from activation_pipeline.destinations._hubspot_catalogue import (
     mapping_faults,
 )
 from activation_pipeline.destinations._hubspot_read import Reader
-from activation_pipeline.destinations._hubspot_session import Paths, judge
-from activation_pipeline.destinations._settings import base_url, host_of, is_loopback, required
+from activation_pipeline.destinations._hubspot_session import (
+    LANE,
+    Paths,
+    daily_quota,
+    judge,
+    pace_of,
+    portal,
+)
+from activation_pipeline.destinations._settings import (
+    base_url,
+    host_of,
+    is_loopback,
+    required,
+    whole_number,
+)
 from activation_pipeline.errors import PermanentError, RetryableError
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
 DEFAULT_VERSION = "v3"
+_BATCHES_AT_ONCE, _MOST_AT_ONCE = 8, 64
+_TOKEN = "HUBSPOT_TOKEN"  # noqa: S105 - the setting's name, not a secret
 _REFUSED, _NOT_FOUND = 400, 404
 
 
 class HubSpot:
-    """One account, reached with one token; not shared between threads."""
+    """One account, reached with one token."""
 
     kind = "hubspot"
 
     def __init__(
-        self, transport: Transport, paths: Paths, *, address: str, app_id: str | None = None
+        self,
+        transport: Transport,
+        paths: Paths,
+        *,
+        address: str,
+        app_id: str | None = None,
+        at_once: int = _BATCHES_AT_ONCE,
     ) -> None:
         """Keep the transport; nothing is sent."""
         self._transport = transport
         self._paths = paths
         self._address = address
         self._app_id = app_id
+        self._at_once = at_once
         self._identity: str | None = None
         self._catalogues: dict[str, dict[str, Property]] = {}
+        self._lists: dict[str, lists.StaticList] = {}
 
     def __repr__(self) -> str:
         """Show where it leads, never with which token."""
@@ -89,8 +112,8 @@ class HubSpot:
         """
         if self._identity is None:
             host = host_of(self._address)
-            portal = "" if is_loopback(self._address) else self._portal()
-            self._identity = f"{host}/{portal}" if portal else host
+            account = "" if is_loopback(self._address) else portal(self._transport)
+            self._identity = f"{host}/{account}" if account else host
         return self._identity
 
     def batch_size(self, target: Target, rows: int = 0) -> int:  # noqa: ARG002 - the protocol's
@@ -99,12 +122,21 @@ class HubSpot:
 
     def concurrency(self, target: Target) -> int:  # noqa: ARG002 - the protocol's signature
         """Say how many batches may be on their way at once."""
-        return 1
+        return self._at_once
 
     def effort(self, target: Target, rows: int) -> Effort:
-        """Estimate what writing so many records costs."""
+        """Estimate what writing so many records costs, by what the newest answer said.
+
+        Raises:
+            RetryableError: no answer so far, and none now.
+            PermanentError: credentials or permission.
+        """
+        if self._transport.newest is None:
+            self.check(target)
         requests = -(-rows // self.batch_size(target, rows))
-        return Effort(requests, float(requests))
+        pace = self._transport.pace
+        seconds = pace.seconds(LANE, requests) if pace is not None else 0.0
+        return Effort(requests, seconds, *daily_quota(self._transport.newest))
 
     def catalogue(self, target: Target) -> str:
         """Hash what the account says about the mapped properties."""
@@ -121,6 +153,7 @@ class HubSpot:
             PermanentError: credentials or permission.
         """
         if target.list is not None:
+            self._lists.pop(target.list, None)
             return self._list(target.list).faults()
         catalogue = self._fetched(target.object)
         if catalogue is None:
@@ -200,21 +233,11 @@ class HubSpot:
         self._transport.close()
 
     def _list(self, name: str) -> lists.StaticList:
-        return lists.StaticList(self._transport, self._paths, name)
+        return self._lists.setdefault(name, lists.StaticList(self._transport, self._paths, name))
 
     def _send_members(self, name: str, records: Sequence[OutgoingRecord]) -> BatchOutcome:
-        static_list = self._list(name)
         ready, held = hold_back(records, {}, [record.destination_id for record in records])
-        list_id = static_list.list_id() if ready else ""
-        parts = [
-            [item for item in ready if lists.direction_of(item) == direction]
-            for direction in ("add", "remove")
-        ]
-
-        def post(part: Sequence[Ready]) -> BatchOutcome | WholeRefusal:
-            return static_list.change(list_id, lists.direction_of(part[0]), part)
-
-        return in_order(send_in_parts(parts, post), held, records)
+        return in_order(send_in_parts([ready], self._list(name).change), held, records)
 
     def _catalogue(self, target: Target) -> dict[str, Property]:
         found = self._catalogues.get(target.object) or self._fetched(target.object)
@@ -235,16 +258,6 @@ class HubSpot:
         self._catalogues[name] = catalogue
         return catalogue
 
-    def _portal(self) -> str:
-        answer = self._transport.call("GET", "/account-info/v3/details")
-        if answer.status in {_REFUSED, _NOT_FOUND}:
-            return ""
-        body = answer.parsed()
-        if not isinstance(body, dict) or "portalId" not in body:
-            message = "hubspot: the account had no trustworthy answer; try again"
-            raise RetryableError(message)
-        return str(body["portalId"])
-
 
 def connect(
     environment: Mapping[str, str],
@@ -256,23 +269,29 @@ def connect(
 
     Args:
         environment: ``HUBSPOT_BASE_URL``, ``HUBSPOT_TOKEN``; optional ``HUBSPOT_API_VERSION``
-            (``v3`` or a date such as ``2026-09``) and ``HUBSPOT_APP_ID`` (our own app, so that
-            other integrations' edits are told apart from ours).
+            (``v3`` or a date such as ``2026-09``), ``HUBSPOT_APP_ID`` (our own app, so that
+            other integrations' edits are told apart from ours), ``HUBSPOT_CONCURRENCY``
+            (batches at once) and ``HUBSPOT_REQUESTS_PER_10S`` (a number, or ``none``);
+            ``ACTIVATION_HOME`` is where all processes count their requests together.
         patience: how long one request is tried.
         clockwork: how to wait.
 
     Raises:
         ConfigurationError: a setting is missing or unsafe.
     """
-    address = base_url(environment, "HUBSPOT_BASE_URL")
+    address, token = base_url(environment, "HUBSPOT_BASE_URL"), required(environment, _TOKEN)
     paths = Paths(environment.get("HUBSPOT_API_VERSION", "").strip() or DEFAULT_VERSION)
+    at_once = whole_number(
+        environment, "HUBSPOT_CONCURRENCY", default=_BATCHES_AT_ONCE, most=_MOST_AT_ONCE
+    )
     transport = Transport(
         vendor="hubspot",
         base_url=address,
         judge=judge,
-        auth=BearerAuth(required(environment, "HUBSPOT_TOKEN")),
+        auth=BearerAuth(token),
+        pace=pace_of(environment, clockwork, at_once=at_once, secrets=(address, token)),
         patience=patience,
         clockwork=clockwork,
     )
     app_id = environment.get("HUBSPOT_APP_ID", "").strip() or None
-    return HubSpot(transport, paths, address=address, app_id=app_id)
+    return HubSpot(transport, paths, address=address, app_id=app_id, at_once=at_once)

@@ -204,12 +204,45 @@ def test_a_cut_membership_call_is_repeated(hubspot: module.HubSpot, box: Box) ->
     assert (outcome.faults, outcome.unchanged) == ((), ("m101",))
 
 
-def test_a_stop_after_members_entered_does_not_hide_that_they_did(
+def test_who_joins_and_who_leaves_go_in_one_request(hubspot: module.HubSpot, box: Box) -> None:
+    hubspot.send(LIST, [member("102", "add"), member("103", "add")])
+    moved = [member("101", "add"), member("102", "remove"), member("103", "add")]
+    outcome = hubspot.send(LIST, [*moved, member("999", "add"), member("998", "remove")])
+    assert [(one.key, one.state, one.code) for one in outcome.faults] == [
+        ("m999", "rejected", "RECORD_MISSING")
+    ]
+    assert outcome.unchanged == ("m103", "m998")
+    newest = box.writes("hubspot")[-1]
+    assert newest["path"].endswith("/1001/memberships/add-and-remove")
+    found = hubspot.read(LIST, [Address(one, one, "") for one in ("101", "102", "103")], [])
+    assert [one.ids for one in found] == [("101",), (), ("103",)]
+    assert len(box.writes("hubspot")) == 2
+
+
+def test_a_stop_before_members_changed_says_that_none_did(
     hubspot: module.HubSpot, box: Box
 ) -> None:
-    box.fault("hubspot", "rate_limited", path_regex="memberships/remove", policy="DAILY")
-    outcome = hubspot.send(LIST, [member("101", "add"), member("102", "remove")])
-    assert [(one.key, one.state) for one in outcome.faults] == [("m102", "unknown")]
+    box.fault("hubspot", "rate_limited", path_regex="memberships/add-and-remove", policy="DAILY")
+    with pytest.raises(RetryableError, match="DAILY"):
+        hubspot.send(LIST, [member("101", "add"), member("102", "remove")])
+
+
+def test_the_id_of_a_named_list_is_asked_once(hubspot: module.HubSpot, box: Box) -> None:
+    named = dataclasses.replace(LIST, list="Expansion education")
+    for number in ("101", "102", "103"):
+        assert hubspot.send(named, [member(number, "add")]).faults == ()
+    assert len([one for one in box.requests("hubspot") if "/name/" in one["path"]]) == 1
+
+
+def test_a_record_tells_when_anybody_changed_it_last(hubspot: module.HubSpot, box: Box) -> None:
+    hubspot.send(FOLLOW_UP, [change(1, {BAND: "hot"})])
+    (before,) = hubspot.read(FOLLOW_UP, [Address("k1", "", "C-1")], [BAND])
+    box.edit("hubspot", "contacts", "101", BAND, "nurture")
+    (after,) = hubspot.read(FOLLOW_UP, [Address("k1", "", "C-1")], [BAND])
+    assert before.modified_at is not None
+    assert after.modified_at is not None
+    assert after.modified_at > before.modified_at
+    assert after.edited_at[BAND] <= after.modified_at
 
 
 @pytest.mark.parametrize("version", ["v4", "2026-10", "latest", "../v3"])

@@ -162,6 +162,24 @@ def test_a_refused_batch_is_halved_until_only_bad_records_fail(waits: Waits) -> 
     assert len(writes) <= 1 + 2 * 14
 
 
+def test_a_stop_after_a_part_was_written_does_not_hide_that_it_was(waits: Waits) -> None:
+    def write(_method: str, _path: str, body: Any) -> Reply:
+        ids = [one["id"] for one in body["inputs"]]
+        if len(ids) == 4:
+            return 400, {"category": "VALIDATION_ERROR", "message": "one of them is bad"}
+        if "C-0" in ids:
+            return 200, {"results": [result(int(one[2:])) for one in ids]}
+        return 429, {"errorType": "RATE_LIMIT", "policyName": "DAILY"}
+
+    with scripted(answering(write)) as vendor:
+        four = [change(at, {BAND: "x"}) for at in range(4)]
+        outcome = client_of(vendor.url, waits).send(FOLLOW_UP, four)
+    assert [(one.key, one.state, one.code) for one in outcome.faults] == [
+        ("k2", "unknown", "stopped"),
+        ("k3", "unknown", "stopped"),
+    ]
+
+
 def test_a_key_without_unique_values_is_permanent(waits: Waits) -> None:
     message = "Unable to perform update/upsert by non-unique 0-1 property company"
     with pytest.raises(PermanentError, match="unique"):
