@@ -24,6 +24,7 @@ from activation_pipeline.destinations._http import (
     Transport,
 )
 from activation_pipeline.destinations._masking import masked, safe_code
+from activation_pipeline.destinations._wire_log import keep_queries_out
 from activation_pipeline.errors import PermanentError, RetryableError
 
 if TYPE_CHECKING:
@@ -110,6 +111,7 @@ class SalesforceSession:
         clockwork: Clockwork = DEFAULT_CLOCKWORK,
     ) -> None:
         """Prepare; nothing is sent."""
+        keep_queries_out()
         self._grant = grant
         self._data = f"/services/data/{version}"
         self._auth = _SessionAuth()
