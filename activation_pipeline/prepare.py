@@ -129,7 +129,10 @@ def _evidence(
         efforts=_efforts(contract, runtime, plan, faults),
         reviews=runtime.ledger.reviews(contract.name),
         pauses=runtime.ledger.pauses(contract.name, now=now),
-        previous=runtime.ledger.previous(contract.name),
+        previous=runtime.ledger.previous(
+            contract.name,
+            delivered=not (contract.launch.caveats and contract.launch.caveats.alert_only),
+        ),
     )
 
 

@@ -10,6 +10,7 @@ from datetime import datetime
 from typing import TYPE_CHECKING
 
 from activation_pipeline.ledger.records import Totals
+from activation_pipeline.runtime import is_gone
 from activation_pipeline.steps import Step, next_steps
 
 if TYPE_CHECKING:
@@ -28,13 +29,14 @@ class Sent:
     """What became of the newest plan in one destination, and the last attempt at any plan.
 
     ``planned`` is None without a plan; ``holds`` counts records there that are ours (None: never
-    delivered).
+    delivered). ``outcome`` is that of the last attempt; also ``sending`` and ``interrupted``.
     """
 
     destination: str
     planned: int | None
     totals: Totals
     last: PastAttempt | None
+    outcome: str
     holds: int | None
     read_back: ReadBack | None
 
@@ -76,7 +78,9 @@ def status(contract: Contract, runtime: Runtime, *, now: datetime) -> Status:
     """Describe how a contract stands at a moment (UTC)."""
     evaluation = runtime.ledger.newest(contract.name)
     plan = evaluation.plan if evaluation else None
-    sent = tuple(_sent(contract.name, name, plan, runtime) for name in contract.destinations)
+    sent = tuple(
+        _sent(contract.name, name, plan, runtime, now=now) for name in contract.destinations
+    )
     pauses = runtime.ledger.pauses(contract.name, now=now)
     steps = next_steps(contract, evaluation, pauses)
     if plan and not any(each.waiting for each in sent):
@@ -100,16 +104,29 @@ def _newest(measures: Mapping[str, object]) -> datetime | None:
     return datetime.fromisoformat(str(newest)) if newest else None
 
 
-def _sent(contract: str, destination: str, plan: Plan | None, runtime: Runtime) -> Sent:
+def _sent(
+    contract: str, destination: str, plan: Plan | None, runtime: Runtime, *, now: datetime
+) -> Sent:
     log, history = runtime.ledger.deliveries, runtime.ledger.history
+    last = history.last_attempt(contract, destination)
     return Sent(
         destination=destination,
         planned=_planned(plan, destination),
         totals=log.totals(plan.id, destination) if plan else Totals(),
-        last=history.last_attempt(contract, destination),
+        last=last,
+        outcome=_outcome(last, now) if last else "never",
         holds=log.position(contract, destination)[1],
         read_back=history.last_read_back(contract, destination),
     )
+
+
+def _outcome(last: PastAttempt, now: datetime) -> str:
+    """Tell an attempt that is at work from one whose process has died."""
+    if last.outcome is not None:
+        return last.outcome
+    if last.lease is None or is_gone(*last.lease, now=now):
+        return "interrupted"
+    return "sending"
 
 
 def _planned(plan: Plan | None, destination: str) -> int | None:

@@ -73,7 +73,7 @@ def _sent_document(sent: Sent) -> dict[str, Any]:
         **asdict(sent.totals),
         "waiting": sent.waiting,
         "holds": sent.holds,
-        "last_delivery": asdict(sent.last) if sent.last else None,
+        "last_delivery": asdict(sent.last) | {"outcome": sent.outcome} if sent.last else None,
         "last_read_back": asdict(sent.read_back) if sent.read_back else None,
     }
 
@@ -116,7 +116,6 @@ def _sent_grid(found: Status) -> output.Grid:
     for sent in found.sent:
         numbers = [sent.planned, *asdict(sent.totals).values(), sent.waiting, sent.holds]
         last = sent.last
-        outcome = (last.outcome or "not finished") if last else "never"
-        row = [sent.destination, *numbers, last.at if last else None, outcome]
+        row = [sent.destination, *numbers, last.at if last else None, sent.outcome]
         rows.append(tuple(output.cell(value) for value in row))
     return output.Grid("Newest plan", columns, rows)

@@ -17,6 +17,7 @@ from activation_pipeline.evidence import GateResult, Pause, Previous, Review
 from activation_pipeline.ledger import tables as t
 from activation_pipeline.ledger._engine import moment, open_engine, written
 from activation_pipeline.ledger._pauses import read_pauses
+from activation_pipeline.ledger.attempts import Attempts
 from activation_pipeline.ledger.deliveries import Deliveries
 from activation_pipeline.ledger.history import History
 from activation_pipeline.ledger.incidents import Incidents
@@ -59,6 +60,7 @@ class Ledger:
         self._engine = open_engine(url)
         self.deliveries = Deliveries(self._engine)
         self.history = History(self._engine)
+        self.attempts = Attempts(self._engine)
         self.incidents = Incidents(self._engine)
         self.rejections = Rejections(self._engine)
 
@@ -115,14 +117,21 @@ class Ledger:
         )
         return self._evaluation(t.evaluations.c.preparation == newest.scalar_subquery())
 
-    def previous(self, contract: str) -> Previous | None:
-        """Describe the last plan that was allowed to go: a blocked plan is never the baseline."""
-        newest = (
-            sa.select(sa.func.max(t.decisions.c.preparation))
+    def previous(self, contract: str, *, delivered: bool = True) -> Previous | None:
+        """Describe the last plan that went out: neither a blocked nor a lost one is a baseline.
+
+        ``delivered`` false takes the last one that was allowed, where nothing is ever sent.
+        """
+        allowed = (
+            sa.select(t.decisions.c.preparation)
             .where(t.decisions.c.contract == contract, t.decisions.c.decision != "pause")
-            .scalar_subquery()
+            .distinct()
+            .order_by(t.decisions.c.preparation.desc())
         )
-        found = self._evaluation(t.evaluations.c.preparation == newest)
+        with self._engine.begin() as connection:
+            preparations = connection.scalars(allowed).all()
+        candidates = (self._evaluation(t.evaluations.c.preparation == n) for n in preparations)
+        found = next((e for e in candidates if e and not (delivered and self._is_lost(e))), None)
         if found is None:
             return None
         measures = found.measures
@@ -131,6 +140,13 @@ class Ledger:
             suppressed=measures["suppressed"],
             list_rows={name: state["rows"] for name, state in measures["lists"].items()},
         )
+
+    def _is_lost(self, evaluation: Evaluation) -> bool:
+        """Say whether some part of a plan had something to send, of which nothing arrived."""
+        plan = evaluation.plan
+        parts = [part.destination for part in plan.parts if part.rows] if plan else []
+        totals = (self.deliveries.totals(plan.id, name) for name in parts if plan)
+        return any(total.accepted == 0 for total in totals)
 
     def _evaluation(self, which: sa.ColumnElement[bool]) -> Evaluation | None:
         e, d = t.evaluations, t.decisions

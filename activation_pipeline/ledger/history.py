@@ -24,13 +24,17 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class PastAttempt:
-    """One delivery as it went; ``outcome`` and ``ended`` are None while it runs, or was cut off."""
+    """One delivery as it went; ``outcome`` and ``ended`` are None while it runs, or was cut off.
+
+    ``lease`` is its sender and when that last said that it lives; None where it gave it back.
+    """
 
     plan: str
     at: datetime
     outcome: str | None
     message: str
     ended: datetime | None
+    lease: tuple[str, datetime] | None = None
 
 
 @dataclass(frozen=True)
@@ -63,10 +67,14 @@ class History:
 
     def last_attempt(self, contract: str, destination: str) -> PastAttempt | None:
         """Find the newest attempt to deliver; None: there never was one."""
-        d, e = t.deliveries, t.delivery_ends
+        d, e, lease = t.deliveries, t.delivery_ends, t.leases
         query = (
-            sa.select(d.c.plan, d.c.at, e.c.outcome, e.c.message, e.c.at.label("ended"))
+            sa.select(
+                *(d.c.plan, d.c.at, e.c.outcome, e.c.message, e.c.at.label("ended")),
+                *(lease.c.holder, lease.c.renewed_at),
+            )
             .outerjoin(e, e.c.delivery == d.c.id)
+            .outerjoin(lease, lease.c.delivery == d.c.id)
             .where(d.c.contract == contract, d.c.destination == destination)
             .order_by(d.c.id.desc())
             .limit(1)
@@ -76,7 +84,8 @@ class History:
         if row is None:
             return None
         ended = moment(row.ended) if row.ended else None
-        return PastAttempt(row.plan, moment(row.at), row.outcome, row.message or "", ended)
+        held = (row.holder, moment(row.renewed_at)) if row.holder else None
+        return PastAttempt(row.plan, moment(row.at), row.outcome, row.message or "", ended, held)
 
     def plan_at(self, contract: str, destination: str, position: int) -> str | None:
         """Name the plan whose delivery became this position of what the destination holds."""

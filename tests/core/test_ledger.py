@@ -48,7 +48,8 @@ def ledger(ledger_url: str) -> Iterator[Ledger]:
 
 def judged(ledger: Ledger, decision: Decision = "launch", version: int = 1) -> Evaluation:
     """Store one preparation's judgement; another version is another plan."""
-    plan = replace(SOUND.plan, fingerprint=f"{version:016d}")
+    parts = tuple(replace(part, rows=3) for part in SOUND.plan.parts)
+    plan = replace(SOUND.plan, fingerprint=f"{version:016d}", parts=parts)
     number = ledger.start_preparation(plan.contract, now=NOW)
     results = evaluate(SOUND)
     found = Evaluation(number, plan.contract, plan, results, MEASURES, decision, "", NOW)
@@ -95,13 +96,16 @@ def test_the_newest_decision_counts_and_older_ones_stay(ledger: Ledger) -> None:
         ]
 
 
-def test_the_baseline_is_the_newest_plan_that_was_allowed(ledger: Ledger) -> None:
+def test_the_newest_plan_that_was_allowed_is_the_baseline_where_nothing_is_sent(
+    ledger: Ledger,
+) -> None:
     assert ledger.previous("renewal_risk") is None
     judged(ledger, "pause", version=1)
-    assert ledger.previous("renewal_risk") is None
+    assert ledger.previous("renewal_risk", delivered=False) is None
     judged(ledger, "launch_with_caveats", version=2)
     judged(ledger, "pause", version=3)
-    found = ledger.previous("renewal_risk")
+    assert ledger.previous("renewal_risk") is None, "allowed, and not delivered yet"
+    found = ledger.previous("renewal_risk", delivered=False)
     assert found is not None
     assert (found.eligible, found.suppressed, found.list_rows) == (
         9,

@@ -6,7 +6,7 @@ from datetime import timedelta
 from typing import TYPE_CHECKING
 
 import pytest
-from desk import build, go, plan, received, result, send, sign
+from desk import build, go, plan, received, result, send, sign, stock
 
 from activation_pipeline.approve import definition_now, sign_plan
 from activation_pipeline.errors import RefusedError
@@ -131,6 +131,21 @@ def test_a_blocked_plan_never_becomes_the_baseline(company: Company) -> None:
         previous = runtime.ledger.previous(contract.name)
     assert previous is not None
     assert previous.eligible == 2
+
+
+def test_an_allowed_plan_of_which_nothing_arrived_never_becomes_the_baseline(
+    company: Company,
+) -> None:
+    gates = [{"send_count_delta": {"at_most": 0.5}}, {"change_volume": {"add": 1.0}}]
+    stock(company, "AB")
+    contract = build(company, gates=gates)
+    go(company, contract)
+    stock(company, "CDE")
+    sign(company, contract, plan(company, contract))
+    company.destination.reject = set("CDE")
+    assert send(company, contract).outcome == "rejected"
+    again = plan(company, contract)
+    assert "2 -> 5 eligible" in result(again, "send_count_delta").message
 
 
 def test_a_guard_lets_a_large_change_pass_once_it_is_signed_and_does_not_latch(
