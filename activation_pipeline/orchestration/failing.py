@@ -1,7 +1,8 @@
 """How the core's errors look to Dagster: a failed step with a headline, or a step to try again.
 
-Only an error that says a later try may work is tried again. A refusal never is: a person has
-to act first, and a step that is tried again would hide for whom it waits.
+Only an error that names a wait is tried again, after it. Where a destination is down the core has
+tried already, and the next run goes on. A refusal never is: a person has to act first, and a step
+that is tried again would hide for whom it waits.
 """
 
 from __future__ import annotations
@@ -17,7 +18,8 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
 _TRIES = 3
-_WAIT_S = 30.0
+# A step that sleeps for longer only keeps its pool from others; the next run is as good.
+_LONGEST_WAIT_S = 600.0
 
 
 @contextmanager
@@ -25,18 +27,20 @@ def told_to_dagster(contract: str, destination: str | None = None) -> Iterator[N
     """Turn an error of the core into the step's end.
 
     Raises:
-        dagster.Failure: refused, or broken for good; its description is the core's message.
+        dagster.Failure: refused, broken for good, or down; its description is the core's message.
         dagster.RetryRequested: three more tries, after the wait that was asked for.
     """
     try:
         yield
-    except RetryableError as error:
-        wait_s = error.retry_after if error.retry_after is not None else _WAIT_S
-        raise dg.RetryRequested(max_retries=_TRIES, seconds_to_wait=wait_s) from error
     except ActivationError as error:
+        wait_s = error.retry_after if isinstance(error, RetryableError) else None
+        if wait_s is not None and wait_s <= _LONGEST_WAIT_S:
+            raise dg.RetryRequested(max_retries=_TRIES, seconds_to_wait=wait_s) from error
         metadata = {"contract": contract, "kind": type(error).__name__}
         if destination is not None:
             metadata["destination"] = destination
         if isinstance(error, RefusedError):
             metadata["clause"] = error.clause
-        raise dg.Failure(description=str(error), metadata=metadata, allow_retries=False) from None
+        # A retry policy that somebody gave the step holds for what may work later, and only for it.
+        later = isinstance(error, RetryableError)
+        raise dg.Failure(description=str(error), metadata=metadata, allow_retries=later) from None

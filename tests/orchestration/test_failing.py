@@ -63,3 +63,11 @@ def test_what_may_work_later_is_tried_again_after_the_wait_that_was_asked_for() 
     with pytest.raises(dg.RetryRequested) as told, told_to_dagster("renewal", "crm"):
         raise RetryableError("busy", retry_after=7.0)
     assert (told.value.max_retries, told.value.seconds_to_wait) == (3, 7.0)
+
+
+@pytest.mark.parametrize("wait_s", [None, 601.0])
+def test_a_destination_that_is_down_is_left_to_the_next_run(wait_s: float | None) -> None:
+    """The core has tried, up to its breaker; three steps more would be as many calls again."""
+    with pytest.raises(dg.Failure) as told, told_to_dagster("renewal", "crm"):
+        raise RetryableError("8 calls in a row had no answer", retry_after=wait_s)
+    assert told.value.allow_retries, "a policy that somebody gave the step still holds"
