@@ -88,6 +88,7 @@ APPROVAL = (
         ("{owner: cs_ops}", '{"owner": "cs_ops"}'),
         ("approvals: []", APPROVAL),
         ("  kind: score\n  risk: high\n", "  risk: high\n  kind: score\n"),
+        ("{from: reason_code, ", "{from: reason_code, role: value, "),
     ],
 )
 def test_writing_the_same_otherwise_keeps_the_fingerprint(

@@ -121,6 +121,20 @@ def test_two_destinations_of_one_contract_never_own_one_list(tmp_path: Path) -> 
     assert "destination second" in found.problems[0].message
 
 
+def test_two_contracts_never_share_the_items_of_a_store(tmp_path: Path) -> None:
+    """Each would delete what only the other one knows."""
+    text = (BAD / "store_launched_by_fields.yaml").read_text(encoding="utf-8")
+    caveats = "launch_with_caveats, caveats: {fields: [suggestion]}"
+    text = text.replace(caveats, "launch")
+    (tmp_path / "first.yaml").write_text(text)
+    (tmp_path / "second.yaml").write_text(text.replace("suggestion: {from", "advice: {from"))
+    (tmp_path / "third.yaml").write_text(text.replace("object: next_best_action", "object: other"))
+    found = check_all(tmp_path, today=TODAY)
+    assert found["third"].problems == ()
+    assert {problem.code for problem in found["first"].problems} == {"owned_twice"}
+    assert "webhook object next_best_action" in found["second"].problems[0].message
+
+
 HOSTILE: dict[str, tuple[str | bytes, list[tuple[str, int, int]]]] = {
     "empty": ("", [("empty", 1, 1)]),
     "only a comment": ("# nothing\n", [("empty", 2, 1)]),

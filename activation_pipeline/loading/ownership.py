@@ -1,7 +1,8 @@
-"""Rules between contracts: one destination field, and one list, has one contract.
+"""Rules between contracts: one destination field, one list, one store's object has one contract.
 
 Two contracts that write one field would overwrite each other's values for ever, and each
-would take the other's writes for edits by a person.
+would take the other's writes for edits by a person. A store's items are deleted whole, so two
+contracts that share an object would delete each other's.
 """
 
 from __future__ import annotations
@@ -43,6 +44,10 @@ def _owned(destinations: Mapping[str, Destination]) -> Iterator[tuple[_Owned, Pa
         kind = destination.kind or name
         if destination.list is not None:
             yield (kind, "list", destination.list.lower()), ("destinations", name, "list")
+        if destination.behavior == "mirror" and destination.list is None:
+            owned = (kind, "object", destination.object.lower())
+            yield owned, ("destinations", name, "object")
+            continue
         for field in destination.fields:
             owned = (kind, destination.object.lower(), field.lower())
             yield owned, ("destinations", name, "fields", field)
@@ -51,8 +56,9 @@ def _owned(destinations: Mapping[str, Destination]) -> Iterator[tuple[_Owned, Pa
 def _finding(contract: str, path: Path, owned: _Owned, others: list[tuple[str, Path]]) -> Finding:
     names = sorted({f"contract {other}" if other != contract else f"destination {place[1]}"
                     for other, place in others})  # fmt: skip
+    said = owned[2] if owned[1] == "object" else str(path[-1])
     message = (
-        f"{owned[0]} {owned[1]} {shown(str(path[-1]))} is also written by {', '.join(names)}; "
+        f"{owned[0]} {owned[1]} {shown(said)} is also written by {', '.join(names)}; "
         "give it to one of them"
     )
     return Finding(path, "owned_twice", message, at_key=True)

@@ -97,7 +97,7 @@ def context_has_its_reason(
         if not reasons:
             message = (
                 "has no reason; map one as in "
-                "reason_code: {from: reason_code, role: meta, on_null: flag}"
+                "reason_code: {from: reason_code, role: meta, allowed: [a, b], on_null: flag}"
             )
             yield Finding(path, "context_needs_reason", message, at_key=True)
         for field, mapped in reasons:
