@@ -1,0 +1,253 @@
+"""Undo a delivered plan: put the values before back, where ours still stand.
+
+An undo is a plan of its own, frozen, kept in the ledger and sent like any other, so that leases,
+batches, read-backs and resuming hold for it too. Gates and pauses do not: undoing is what they
+are for. What may not come back, and what somebody changed since, is listed and left alone.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from activation_pipeline.contract import fingerprint
+from activation_pipeline.errors import RefusedError
+from activation_pipeline.evidence import Pause
+from activation_pipeline.ledger.incidents import Incident
+from activation_pipeline.plan import Plan
+from activation_pipeline.runtime import is_gone
+from activation_pipeline.sending import Sending, send_part, waiting_rows
+from activation_pipeline.settle import settle
+from activation_pipeline.undo_desk import opened, undoing_contract
+from activation_pipeline.undo_report import RolledBack, Tally
+from activation_pipeline.undoing import freeze_undo, overtaken, part_types
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from datetime import datetime
+    from pathlib import Path
+
+    from activation_pipeline.contract import Contract
+    from activation_pipeline.ledger.incidents import IncidentClass
+    from activation_pipeline.plan import PlanPart
+    from activation_pipeline.report import Report
+    from activation_pipeline.restoration import Rules
+    from activation_pipeline.runtime import Runtime
+    from activation_pipeline.undoing import Desk
+
+
+@dataclass(frozen=True)
+class Request:
+    """Who wants what undone, and why; ``plan`` None: what was delivered last."""
+
+    by: str
+    reason: str
+    incident_class: IncidentClass
+    plan: str | None = None
+    dry_run: bool = False
+
+
+def rollback(
+    contract: Contract,
+    destination: str,
+    runtime: Runtime,
+    request: Request,
+    *,
+    clock: Callable[[], datetime],
+) -> RolledBack:
+    """Put back what stood in one destination before a plan, where our value still stands.
+
+    The contract is paused before the first write, or the next plan would send the same again. An
+    interrupted undo is finished first. Undoing twice changes nothing.
+
+    Raises:
+        RefusedError: no such plan, or one that cannot be undone by this contract; or a delivery
+            is running: it is stopped, and the undo has to be asked for again.
+        RetryableError, PermanentError: the destination does not answer; call again.
+    """
+    plan = _plan_to_undo(contract, destination, runtime, request)
+    if plan is None:
+        return RolledBack(contract.name, destination, None, dry_run=request.dry_run)
+    if all(part.destination != destination for part in plan.parts):
+        return RolledBack(contract.name, destination, plan.id, dry_run=request.dry_run)
+    errand = _Errand(contract, destination, runtime, request, plan, clock)
+    if request.dry_run:
+        return errand.look()
+    return errand.run()
+
+
+def _plan_to_undo(
+    contract: Contract, destination: str, runtime: Runtime, request: Request
+) -> Plan | None:
+    incidents = runtime.ledger.incidents
+    wanted = request.plan or incidents.last_sent(contract.name, destination)
+    if wanted is None:
+        return None
+    plan = runtime.ledger.plan(wanted)
+    if plan is None or plan.contract != contract.name:
+        raise RefusedError(
+            f"{contract.name}: there is no plan {wanted}; leave --plan out to undo what was "
+            "delivered last",
+            clause="plan",
+        )
+    if incidents.is_restoring(wanted):
+        raise RefusedError(
+            f"{contract.name}: plan {wanted} is itself an undo; resume the contract and plan "
+            "again to send its values once more",
+            clause="plan",
+        )
+    if contract.destinations[destination].behavior == "mirror" and (
+        plan.fingerprint != fingerprint(contract)
+    ):
+        raise RefusedError(
+            f"{contract.name}: {destination}: the contract changed since plan {wanted} "
+            f"({plan.fingerprint} -> {fingerprint(contract)}), so its members may be in another "
+            "place; check out the contract's file of then, and undo with it",
+            clause="approved",
+        )
+    return plan
+
+
+@dataclass(frozen=True)
+class _Errand:
+    """One undo under way."""
+
+    contract: Contract
+    destination: str
+    runtime: Runtime
+    request: Request
+    plan: Plan
+    clock: Callable[[], datetime]
+
+    def look(self) -> RolledBack:
+        """Say what an undo would do; nothing is written, in the ledger neither."""
+        position, baseline = self.runtime.ledger.deliveries.position(
+            self.contract.name, self.destination
+        )
+        with self.runtime.snapshots.workspace() as folder:
+            desk, rules = self._opened(self.plan, folder)
+            part, tally = freeze_undo(desk, rules, position=position, baseline=baseline)
+        return self._done(self._plan_of(part) if part.rows else None, tally)
+
+    def run(self) -> RolledBack:
+        """Finish what was interrupted, then undo what of the plan still stands."""
+        ledger, name, destination = self.runtime.ledger, self.contract.name, self.destination
+        self._refuse_while_sending()
+        finished = self._finish()
+        position = settle(self.runtime, name, destination, now=self.clock())
+        _, baseline = ledger.deliveries.position(name, destination)
+        seen = ledger.history.last_attempt(name, destination)
+        with self.runtime.snapshots.workspace() as folder:
+            desk, rules = self._opened(self.plan, folder)
+            part, tally = freeze_undo(desk, rules, position=position, baseline=baseline)
+            if not part.rows:
+                if not ledger.incidents.undoing(name, destination, self.plan.id):
+                    self._record(None, tally)
+                return self._done(None, tally, *finished)
+            restoring = self._plan_of(part)
+            self._pause()
+            if ledger.history.last_attempt(name, destination) != seen:
+                raise self._busy("a delivery has just begun")
+            self.runtime.snapshots.publish_plan(desk.folder, name, restoring.id)
+        self._record(restoring, tally)
+        return self._done(restoring, tally, *finished, self._send(restoring, {}))
+
+    def _opened(self, plan: Plan, folder: Path, returning: str = "remove") -> tuple[Desk, Rules]:
+        return opened(
+            self.contract,
+            plan,
+            self.destination,
+            self.runtime,
+            folder,
+            incident=self.request.incident_class,
+            returning=returning,
+        )
+
+    def _finish(self) -> tuple[Report, ...]:
+        """Send what an interrupted undo of this plan had not sent, unless it was overtaken."""
+        ledger = self.runtime.ledger
+        reports = []
+        undos = ledger.incidents.undoing(self.contract.name, self.destination, self.plan.id)
+        for incident in undos:
+            restoring = ledger.plan(incident.restoring) if incident.restoring else None
+            if restoring is None:
+                continue
+            waiting = waiting_rows(self.runtime, restoring, self.destination)
+            if not waiting:
+                continue
+            with self.runtime.snapshots.workspace() as folder:
+                held = overtaken(*self._opened(restoring, folder, returning="add"), waiting)
+            self._pause()
+            reports.append(self._send(restoring, held))
+        return tuple(reports)
+
+    def _send(self, restoring: Plan, held: dict[tuple[str, str], str]) -> Report:
+        part = self.runtime.snapshots.part(restoring.contract, restoring.id, self.destination)
+        return send_part(
+            Sending(
+                contract=undoing_contract(self.contract, self.destination, [*part_types(part)]),
+                plan=restoring,
+                destination=self.destination,
+                runtime=self.runtime,
+                clock=self.clock,
+                held=held,
+                check=lambda _: None,
+                checks_allowed=False,
+            )
+        )
+
+    def _refuse_while_sending(self) -> None:
+        """Stop a delivery that runs: what it sends next would not be undone."""
+        now = self.clock()
+        is_free = self.runtime.ledger.deliveries.free_dead_lease(
+            self.contract.name, self.destination, is_gone=lambda h, at: is_gone(h, at, now=now)
+        )
+        if not is_free:
+            self._pause()
+            raise self._busy("a delivery is running")
+
+    def _busy(self, why: str) -> RefusedError:
+        return RefusedError(
+            f"{self.contract.name}: {self.destination}: {why}; it was paused and stops before its "
+            "next batch; nothing was undone yet: ask again in a moment",
+            clause="one_sender",
+        )
+
+    def _pause(self) -> None:
+        """Pause the contract until somebody resumes it, unless it is."""
+        name, now, request = self.contract.name, self.clock(), self.request
+        for pause in self.runtime.ledger.pauses(name, now=now):
+            if pause.destination is None and pause.until is None:
+                return
+        why = f"rolled back from plan {self.plan.id} ({request.incident_class}): {request.reason}"
+        self.runtime.ledger.pause(Pause(name, None, request.by, why, now, None))
+
+    def _record(self, restoring: Plan | None, tally: Tally) -> None:
+        request = self.request
+        incident = Incident(
+            contract=self.contract.name,
+            destination=self.destination,
+            incident_class=request.incident_class,
+            action="rollback",
+            plan=self.plan.id,
+            restoring=restoring.id if restoring else None,
+            by=request.by,
+            reason=request.reason,
+            counts=tally.counts,
+            at=self.clock(),
+        )
+        self.runtime.ledger.incidents.record(incident, restoring)
+
+    def _plan_of(self, part: PlanPart) -> Plan:
+        return Plan(self.contract.name, fingerprint(self.contract), self.plan.definition, (part,))
+
+    def _done(self, restoring: Plan | None, tally: Tally, *reports: Report) -> RolledBack:
+        return RolledBack(
+            contract=self.contract.name,
+            destination=self.destination,
+            plan=self.plan.id,
+            restoring=restoring.id if restoring else None,
+            tally=tally,
+            reports=reports,
+            dry_run=self.request.dry_run,
+        )
