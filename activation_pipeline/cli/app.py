@@ -237,6 +237,18 @@ def export(
     command.run(contract, folder=to, as_json=as_json)
 
 
+@app.command(name="export-ledger", epilog="Example: activation export-ledger")
+def export_ledger(*, as_json: AsJson = False) -> None:
+    """Write deliveries and records into the warehouse, as tables for dbt.
+
+    Only what is new since the last time, in one transaction; twice changes nothing. The tables are
+    activation.activation_deliveries and activation.activation_records.
+    """
+    from activation_pipeline.cli import export_ledger as command  # noqa: PLC0415 - keeps --help quick
+
+    command.run(as_json=as_json)
+
+
 @app.command(epilog="Example: activation sandbox --port 8300")
 def sandbox(
     *,

@@ -17,13 +17,13 @@ from activation_pipeline.cli.output import cell, printable
 ROOT = Path(__file__).parents[2]
 COMMANDS = (
     "validate", "plan", "review", "approve", "sync", "pause", "resume", "status", "explain",
-    "export", "sandbox",
+    "export", "export-ledger", "sandbox",
 )  # fmt: skip
 
 
 def test_the_commands_are_these() -> None:
     listed = CliRunner().invoke(app, ["--help"]).stdout.partition("Commands:")[2]
-    assert tuple(re.findall(r"^  (\w+)  +\S", listed, re.MULTILINE)) == COMMANDS
+    assert tuple(re.findall(r"^  ([\w-]+)  +\S", listed, re.MULTILINE)) == COMMANDS
     assert "..." not in listed
 
 
@@ -51,7 +51,7 @@ def test_what_a_warehouse_holds_never_steers_a_terminal() -> None:
 
 
 def test_the_settings_page_lists_exactly_what_the_code_reads() -> None:
-    name = re.compile(r"(ACTIVATION|SALESFORCE|HUBSPOT|BRAZE|DBT)_[A-Z0-9_]+")
+    name = re.compile(r"(ACTIVATION|SALESFORCE|HUBSPOT|BRAZE|WEBHOOK|DBT)_[A-Z0-9_]+")
     read: set[str] = set()
     for path in (ROOT / "activation_pipeline").rglob("*.py"):
         for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
