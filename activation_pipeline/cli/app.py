@@ -57,7 +57,7 @@ def validate(
     *,
     as_json: AsJson = False,
 ) -> None:
-    """Report every problem of every contract, as file:line:column."""
+    """Report every problem of every contract, by line."""
     from activation_pipeline.cli import validate as command  # noqa: PLC0415 - keeps --help quick
 
     command.run(files or [], as_json=as_json)
@@ -239,7 +239,7 @@ def export(
 
 @app.command(name="export-ledger", epilog="Example: activation export-ledger")
 def export_ledger(*, as_json: AsJson = False) -> None:
-    """Write deliveries and records into the warehouse, as tables for dbt.
+    """Copy the ledger into the warehouse, for dbt to read.
 
     Only what is new since the last time, in one transaction; twice changes nothing. The tables are
     activation.activation_deliveries and activation.activation_records.
