@@ -13,7 +13,6 @@ from __future__ import annotations
 import base64
 import hashlib
 import hmac
-import time
 from typing import TYPE_CHECKING
 
 from requests.auth import AuthBase
@@ -40,7 +39,7 @@ def signed_text(method: str, uri: str, timestamp: str, digest: str) -> str:
 class Signature(AuthBase):
     """Signs each attempt of a request; keeps no state, so threads may share it."""
 
-    def __init__(self, secret: bytes, clock: Callable[[], float] = time.time) -> None:
+    def __init__(self, secret: bytes, clock: Callable[[], float]) -> None:
         """Keep the secret; ``clock`` gives seconds since 1970."""
         self._secret = secret
         self._clock = clock

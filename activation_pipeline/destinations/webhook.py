@@ -8,6 +8,7 @@ version, so that anything may safely be sent again.
 
 from __future__ import annotations
 
+import time
 from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
@@ -45,7 +46,7 @@ from activation_pipeline.destinations._webhook_signing import FEWEST_SECRET_BYTE
 from activation_pipeline.errors import ConfigurationError, PermanentError
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Callable, Mapping, Sequence
 
     from activation_pipeline.destinations import (
         Address,
@@ -208,6 +209,7 @@ def connect(
     *,
     patience: Patience = DEFAULT_PATIENCE,
     clockwork: Clockwork = DEFAULT_CLOCKWORK,
+    signed_at: Callable[[], float] = time.time,
 ) -> Webhook:
     """Open a client from its settings; nothing is sent yet.
 
@@ -217,6 +219,7 @@ def connect(
             be on their way at once.
         patience: how long one request is tried.
         clockwork: how to wait.
+        signed_at: the time that a signature carries, in seconds since 1970.
 
     Raises:
         ConfigurationError: a setting is missing or unsafe.
@@ -233,7 +236,7 @@ def connect(
         vendor="webhook",
         base_url=address,
         judge=judge,
-        auth=Signature(secret),
+        auth=Signature(secret, signed_at),
         patience=patience,
         clockwork=clockwork,
     )
