@@ -1,7 +1,7 @@
 """Composes the queries that turn a population into the changes of a plan.
 
-What differs from the last delivery is proposed; the field policy (``on_null``, ``on_edit``,
-``behavior``) and the launch's caveats say what of it goes. Nothing here runs a query.
+What differs from the last delivery is proposed; ``policy`` and the launch's caveats say what of
+it goes. Nothing here runs a query.
 """
 
 from __future__ import annotations
@@ -10,21 +10,13 @@ from typing import TYPE_CHECKING
 
 from sqlglot import exp
 
-from activation_pipeline.expressions import column, named
+from activation_pipeline.expressions import any_of, column, distinct, is_null, named
 from activation_pipeline.plan import indicators, written_fields
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Mapping
 
-    from activation_pipeline.contract import Contract, Destination, MappedField
-
-
-def _is_null(expression: exp.Expr) -> exp.Is:
-    return exp.Is(this=expression, expression=exp.null())
-
-
-def _distinct(left: exp.Expr, right: exp.Expr) -> exp.NullSafeNEQ:
-    return exp.NullSafeNEQ(this=left, expression=right)
+    from activation_pipeline.contract import Contract, MappedField
 
 
 def _eligible(name: str, fields: Mapping[str, MappedField]) -> exp.Select:
@@ -52,19 +44,15 @@ def _after(field: str, mapping: MappedField) -> exp.Expr:
 def _write(field: str, mapping: MappedField) -> exp.Expr:
     """Say whether a field is written: it differs from what we delivered, or was never delivered."""
     after = _after(field, mapping)
-    unknown = exp.or_(_is_null(column("key", "d")), exp.not_(column("certain", "d")))
-    first = exp.true() if mapping.on_null == "clear" else exp.not_(_is_null(after.copy()))
-    changed = _distinct(after, column(f"field:{field}", "d"))
+    unknown = exp.or_(is_null(column("key", "d")), exp.not_(column("certain", "d")))
+    first = exp.true() if mapping.on_null == "clear" else exp.not_(is_null(after.copy()))
+    changed = distinct(after, column(f"field:{field}", "d"))
     return exp.Case().when(unknown, first).else_(changed)
 
 
 def _unless_gone(after: exp.Expr) -> exp.Expr:
     """Leave nothing of a record that leaves: ``preserve`` keeps values, not records."""
-    return exp.Case().when(exp.not_(_is_null(column("key", "e"))), after)
-
-
-def _any(flags: Sequence[exp.Expr]) -> exp.Expr:
-    return exp.or_(*flags) if flags else exp.false()
+    return exp.Case().when(exp.not_(is_null(column("key", "e"))), after)
 
 
 def operation(
@@ -78,18 +66,18 @@ def operation(
 
     def moved(field: str) -> exp.Expr:
         write = column(f"write:{field}")
-        differs = _distinct(column(f"after:{field}"), column(f"before:{field}"))
+        differs = distinct(column(f"after:{field}"), column(f"before:{field}"))
         return exp.and_(write, differs) if whole else write
 
     counted = [field for field in fields if field not in indicator]
-    cleared = [exp.and_(moved(f), _is_null(column(f"after:{f}"))) for f in counted]
+    cleared = [exp.and_(moved(f), is_null(column(f"after:{f}"))) for f in counted]
     updated = [moved(f) for f in counted]
     return (
         exp.Case()
         .when(column("is_new"), exp.Literal.string("add"))
         .when(column("is_gone"), exp.Literal.string("remove"))
-        .when(_any(cleared), exp.Literal.string("clear"))
-        .when(_any(updated), exp.Literal.string("update"))
+        .when(any_of(cleared), exp.Literal.string("clear"))
+        .when(any_of(updated), exp.Literal.string("update"))
         .else_(exp.Literal.string("refresh" if fields else "add"))
     )
 
@@ -122,8 +110,8 @@ def proposal_query(contract: Contract, name: str) -> exp.Select:
     output = [either("key"), either("destination_id"), either("destination_key")]
     output += [
         column("as_of", "e"),
-        named(_is_null(column("key", "d")), "is_new"),
-        named(_is_null(column("key", "e")), "is_gone"),
+        named(is_null(column("key", "d")), "is_new"),
+        named(is_null(column("key", "e")), "is_gone"),
     ]
     output.append(named(column("certain", "d"), "is_certain"))
     writes = []
@@ -133,93 +121,18 @@ def proposal_query(contract: Contract, name: str) -> exp.Select:
         output.append(named(before, f"before:{field}"))
         output.append(named(_unless_gone(after) if both else after, f"after:{field}"))
         output.append(named(write, f"write:{field}"))
-        writes.append(_distinct(after.copy(), before.copy()) if both else write.copy())
+        writes.append(distinct(after.copy(), before.copy()) if both else write.copy())
     if both:
         writes += [
-            _is_null(column("key", "d")),
-            _is_null(column("key", "e")),
+            is_null(column("key", "d")),
+            is_null(column("key", "e")),
             exp.not_(column("certain", "d")),
         ]
     return (
         exp.select(*output)
         .from_(_eligible(name, fields).subquery("e"))
         .join(exp.to_table("delivered").as_("d"), on=on, join_type="full outer" if both else "left")
-        .where(_any(writes))
-    )
-
-
-def _withheld_reason(destination: Destination, fields: Mapping[str, MappedField]) -> exp.Expr:
-    """Name why a change is kept back after looking at the live record; null where it goes."""
-    if destination.list is not None:
-        return exp.null()  # members are not looked up: adding and removing are set operations
-    found = column("found", "l")
-    one, none = exp.Literal.number(1), exp.Literal.number(0)
-    case = exp.Case()
-    if destination.behavior == "mirror":
-        case = case.when(column("is_gone", "p"), exp.null())  # whatever it is now, it goes
-    case = (
-        case.when(_is_null(column("key", "l")), exp.Literal.string("not_read"))
-        .when(exp.GT(this=found, expression=one), exp.Literal.string("ambiguous_in_destination"))
-        .when(column("is_other_record", "l"), exp.Literal.string("other_record_in_destination"))
-    )
-    if destination.behavior == "update_only":
-        case = case.when(found.eq(none), exp.Literal.string("not_in_destination"))
-    if destination.behavior == "create_only":
-        exists = exp.and_(found.eq(one), column("is_new", "p"))
-        case = case.when(exists, exp.Literal.string("already_in_destination"))
-    for field, mapping in fields.items():
-        if mapping.on_edit == "flag":
-            edited = exp.and_(column(f"write:{field}", "p"), column(f"edited:{field}", "l"))
-            case = case.when(edited, exp.Literal.string(f"edited:{field}"))
-    if destination.behavior == "mirror":
-        case = case.when(_only_edits(fields), exp.Literal.string("edit_kept"))
-    return case
-
-
-def _only_edits(fields: Mapping[str, MappedField]) -> exp.Expr:
-    """Say that an item differs in nothing but what a person edited: it need not be sent again."""
-    moved = []
-    for field, mapping in fields.items():
-        differs = _distinct(column(f"after:{field}", "p"), column(f"before:{field}", "p"))
-        if mapping.on_edit.startswith("keep"):
-            differs = exp.and_(differs, exp.not_(column(f"edited:{field}", "l")))
-        moved.append(differs)
-    return exp.and_(
-        exp.not_(column("is_new", "p")), column("is_certain", "p"), exp.not_(_any(moved))
-    )
-
-
-def policy_query(contract: Contract, name: str) -> exp.Select:
-    """Join proposals with live records; an edit that stands keeps its field from being written.
-
-    Reads ``proposed`` and ``live`` (``key``, ``destination_id``, ``found``, ``is_other_record``,
-    ``live:<field>``, ``edited:<field>``); adds ``policy``, the reason why a change stays back.
-    """
-    destination = contract.destinations[name]
-    fields = written_fields(destination, contract.launch.caveats)
-    keys = ("key", "destination_id", "destination_key", "as_of", "is_new", "is_gone")
-    output: list[exp.Expr] = [column(key, "p") for key in keys]
-    for field, mapping in fields.items():
-        write: exp.Expr = column(f"write:{field}", "p")
-        if mapping.on_edit.startswith("keep"):
-            write = exp.and_(write, exp.not_(column(f"edited:{field}", "l")))
-        if destination.behavior == "mirror":
-            write = exp.or_(column("is_gone", "p"), write)
-        output += [
-            column(f"before:{field}", "p"),
-            column(f"after:{field}", "p"),
-            named(column(f"live:{field}", "l"), f"live:{field}"),
-            named(write, f"write:{field}"),
-        ]
-    output.append(named(_withheld_reason(destination, fields), "policy"))
-    on = exp.and_(
-        column("key", "p").eq(column("key", "l")),
-        column("destination_id", "p").eq(column("destination_id", "l")),
-    )
-    return (
-        exp.select(*output)
-        .from_(exp.to_table("proposed").as_("p"))
-        .join(exp.to_table("live").as_("l"), on=on, join_type="left")
+        .where(any_of(writes))
     )
 
 
@@ -236,14 +149,14 @@ def judged_query(contract: Contract, name: str, *, room: int | None) -> exp.Sele
     """
     destination = contract.destinations[name]
     fields = written_fields(destination, contract.launch.caveats)
-    kept = exp.not_(_any([column(f"write:{f}") for f in fields])) if fields else exp.false()
+    kept = exp.not_(any_of([column(f"write:{f}") for f in fields])) if fields else exp.false()
     before = exp.DPipe(this=exp.Literal.string("rejected_before:"), expression=column("code", "r"))
     reason = exp.Coalesce(
         this=column("policy"),
         expressions=[
             exp.Case()
             .when(kept, exp.Literal.string("edit_kept"))
-            .when(exp.not_(_is_null(column("code", "r"))), before)
+            .when(exp.not_(is_null(column("code", "r"))), before)
         ],
     )
     same = [column(each, "c").eq(column(each, "r")) for each in ("key", "destination_id")]
@@ -265,7 +178,7 @@ def judged_query(contract: Contract, name: str, *, room: int | None) -> exp.Sele
         return exp.select(exp.Star(), named(column("stays"), "withheld")).from_(
             passed.subquery("passed")
         )
-    adds = exp.and_(column("is_new"), _is_null(column("stays")))
+    adds = exp.and_(column("is_new"), is_null(column("stays")))
     turn = exp.Window(
         this=exp.RowNumber(),
         partition_by=[adds],
@@ -291,7 +204,7 @@ def part_query(contract: Contract, name: str) -> exp.Select:
     return (
         exp.select(*(column(each) for each in names))
         .from_("judged")
-        .where(_is_null(column("withheld")))
+        .where(is_null(column("withheld")))
         .order_by(column("key"), column("destination_id"))
     )
 
@@ -303,6 +216,6 @@ def withheld_query() -> exp.Select:
             column("key"), column("destination_id"), named(column("withheld"), "reason")
         )
         .from_("judged")
-        .where(exp.not_(_is_null(column("withheld"))))
+        .where(exp.not_(is_null(column("withheld"))))
         .order_by(column("key"), column("destination_id"))
     )  # fmt: skip

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 from sqlglot import exp
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Mapping, Sequence
     from datetime import datetime
 
 
@@ -46,6 +46,21 @@ def timestamp(moment: datetime) -> exp.Cast:
     """Write a UTC moment as a timestamp without zone, to the microsecond."""
     written = moment.replace(tzinfo=None).isoformat(sep=" ", timespec="microseconds")
     return exp.cast(exp.Literal.string(written), "timestamp")
+
+
+def is_null(expression: exp.Expr) -> exp.Is:
+    """Say that a value is missing."""
+    return exp.Is(this=expression, expression=exp.null())
+
+
+def distinct(left: exp.Expr, right: exp.Expr) -> exp.NullSafeNEQ:
+    """Say that two values differ; two missing ones are equal."""
+    return exp.NullSafeNEQ(this=left, expression=right)
+
+
+def any_of(flags: Sequence[exp.Expr]) -> exp.Expr:
+    """Say that at least one condition holds; of none, none does."""
+    return exp.or_(*flags) if flags else exp.false()
 
 
 def inside(expression: exp.Expr, query: exp.Query) -> exp.In:

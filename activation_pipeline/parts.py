@@ -14,13 +14,13 @@ from sqlglot import exp
 from activation_pipeline.changes import (
     judged_query,
     part_query,
-    policy_query,
     proposal_query,
     withheld_query,
 )
 from activation_pipeline.expressions import named
 from activation_pipeline.live import write_live
 from activation_pipeline.plan import PlanPart, indicators
+from activation_pipeline.policy import policy_query
 from activation_pipeline.rejections import mapping_digest, name_refused
 from activation_pipeline.runtime import target
 from activation_pipeline.settle import open_delivered, settle

@@ -129,7 +129,7 @@ class Ledger:
             .order_by(t.decisions.c.preparation.desc())
         )
         with self._engine.begin() as connection:
-            preparations = connection.scalars(allowed).all()
+            preparations = [int(row.preparation) for row in connection.execute(allowed)]
         candidates = (self._evaluation(t.evaluations.c.preparation == n) for n in preparations)
         found = next((e for e in candidates if e and not (delivered and self._is_lost(e))), None)
         if found is None:

@@ -279,7 +279,7 @@ def test_a_second_sender_is_refused_while_the_first_one_is_at_work(company: Comp
         send(company, contract)
 
 
-def test_a_rejected_record_makes_the_run_partial_and_is_sent_again_next_time(
+def test_a_rejected_record_makes_the_run_partial_and_is_sent_again_once_it_changed(
     company: Company,
 ) -> None:
     for key in "ABC":
@@ -289,6 +289,7 @@ def test_a_rejected_record_makes_the_run_partial_and_is_sent_again_next_time(
     report = first_delivery(company, contract)
     assert (report.outcome, report.totals.rejected) == ("delivered_in_part", 1)
     company.destination.reject = set()
+    company.sql("update mart set band = 'medium' where id = 'B'")
     evaluation = plan(company, contract)
     sign(company, contract, evaluation) if evaluation.decision == "pause" else None
     assert send(company, contract).rows == 1
