@@ -47,6 +47,8 @@ class Breaker:
         )
         self._changed = threading.Condition()
         self._on_their_way = 0
+        self._begun = 0
+        self._begun_before_last_failure = 0
         self._why = ""
 
     def check(self) -> None:
@@ -58,8 +60,8 @@ class Breaker:
         if self._circuit.current_state == pybreaker.STATE_OPEN:
             raise RetryableError(f"{self._vendor}: {self._why}; stopped; run again later")
 
-    def enter(self) -> None:
-        """Begin an exchange; where others failed, first wait until there is room for it.
+    def enter(self) -> int:
+        """Begin an exchange and number it; where others failed, first wait for room.
 
         Raises:
             RetryableError: the destination counts as dead.
@@ -69,16 +71,21 @@ class Breaker:
                 self._changed.wait()
             self.check()
             self._on_their_way += 1
+            self._begun += 1
+            return self._begun
 
-    def leave(self, *, failed: bool) -> None:
+    def leave(self, number: int, *, failed: bool) -> None:
         """End an exchange, and say whether it brought no answer that can be used."""
         with self._changed:
             self._on_their_way -= 1
-            if self._circuit.current_state != pybreaker.STATE_OPEN:
+            # A late answer to what was asked before something failed says nothing of now.
+            is_news = failed or number > self._begun_before_last_failure
+            if is_news and self._circuit.current_state != pybreaker.STATE_OPEN:
                 with contextlib.suppress(_FailedError):
                     self._circuit.call(_fail if failed else _succeed)
-                if failed:
-                    self._why = f"{self._most} calls in a row had no answer"
+            if failed:
+                self._begun_before_last_failure = self._begun
+                self._why = self._why or f"{self._most} calls in a row had no answer"
             self._changed.notify_all()
 
     def give_up(self, *, tries: int, seconds: float) -> None:

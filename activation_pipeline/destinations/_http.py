@@ -238,7 +238,7 @@ class Transport:
         return answer
 
     def _exchange(self, call: _Call) -> Answer:
-        self._breaker.enter()
+        number = self._breaker.enter()
         failed = True
         # What is left of the patience bounds each try, or a destination that takes every request
         # and never answers would cost a full time-out per try.
@@ -260,7 +260,7 @@ class Transport:
             verdict = Again(str(error), applied=error.applied)
             raise _AgainError(verdict, final=error.applied and not call.repeat) from None
         finally:
-            self._breaker.leave(failed=failed)
+            self._breaker.leave(number, failed=failed)
         call.answered = True
         self.newest = answer.headers
         return answer
