@@ -40,9 +40,8 @@ REQUESTS_PER_JOB = 12
 _PATH = "/jobs/ingest"
 _OVER = frozenset({"JobComplete", "Failed", "Aborted"})
 _LONGEST_WAIT_S = 30.0
-# In units of one request's patience (90 s): half an hour. The vendor gives a batch of its own ten
-# minutes, and tries it again where that was not enough.
-_JOB_PATIENCE = 20.0
+# The vendor gives a batch of its own ten minutes, and tries it again where that was not enough.
+_LONGEST_JOB_S = 1_800.0
 _REFUSED, _CREATED = 400, 201
 _LATER = frozenset({"ExceededQuota", "LIMIT_EXCEEDED", "SERVER_UNAVAILABLE", "UNABLE_TO_LOCK_ROW"})
 
@@ -193,7 +192,7 @@ class Job:
 
     def _waited_for(self, job: str) -> dict[str, Any]:
         clockwork, patience = self.session.clockwork, self.session.patience
-        until = clockwork.clock() + patience.total_s * _JOB_PATIENCE
+        until = clockwork.clock() + _LONGEST_JOB_S
         wait_s, closed = patience.first_wait_s, 1
         while True:
             clockwork.sleep(wait_s)

@@ -42,7 +42,7 @@ from activation_pipeline.destinations._salesforce_read import Reader
 from activation_pipeline.destinations._salesforce_send import CALLS_AT_ONCE, Sender, Sizes
 from activation_pipeline.destinations._salesforce_session import SalesforceSession
 from activation_pipeline.destinations._salesforce_write import addresses_of
-from activation_pipeline.destinations._settings import base_url, host_of
+from activation_pipeline.destinations._settings import base_url, host_of, whole_number
 from activation_pipeline.errors import ConfigurationError, PermanentError, RetryableError
 
 if TYPE_CHECKING:
@@ -252,7 +252,9 @@ def connect(
         session,
         identity=host_of(address),
         sizes=_sizes(environment, sizes),
-        calls_at_once=_calls_at_once(environment),
+        calls_at_once=whole_number(
+            environment, "SALESFORCE_CONCURRENCY", default=CALLS_AT_ONCE, most=_MOST_CALLS
+        ),
     )
 
 
@@ -265,11 +267,3 @@ def _sizes(environment: Mapping[str, str], sizes: Sizes) -> Sizes:
         raise ConfigurationError(message)
     rows = 0 if text == "never" else int(text)
     return replace(sizes, bulk_from=rows or None)
-
-
-def _calls_at_once(environment: Mapping[str, str]) -> int:
-    text = environment.get("SALESFORCE_CONCURRENCY", "").strip() or str(CALLS_AT_ONCE)
-    if not (text.isascii() and text.isdecimal()) or not 1 <= int(text) <= _MOST_CALLS:
-        message = f"SALESFORCE_CONCURRENCY: not a number from 1 to {_MOST_CALLS}; write one"
-        raise ConfigurationError(message)
-    return int(text)

@@ -11,10 +11,11 @@ from activation_pipeline.destinations import hubspot as hubspot_module
 from activation_pipeline.destinations import salesforce as salesforce_module
 from activation_pipeline.destinations import webhook as webhook_module
 from activation_pipeline.destinations._http import Clockwork, Patience
+from activation_pipeline.destinations._salesforce_send import Sizes
 from activation_pipeline.sandbox import Running, running_sandbox
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterator
     from pathlib import Path
 from destination_cases import (
     API_KEY,
@@ -29,6 +30,7 @@ from destination_cases import (
     salesforce_case,
     webhook_case,
 )
+from salesforce_job_cases import UPSERT
 
 ACCOUNTS = """\
 Id,Name,Billing_Customer_ID__c,Warehouse_Account_ID__c,Churn_Risk_Band__c
@@ -116,6 +118,39 @@ def salesforce(
     )
     yield client
     client.close()
+
+
+@pytest.fixture
+def salesforce_of(
+    environment: dict[str, str], patience: Patience, waits: Waits
+) -> Iterator[Callable[..., salesforce_module.Salesforce]]:
+    """Connect with sizes that send even few records by a job."""
+    clients: list[salesforce_module.Salesforce] = []
+
+    def connect(sizes: Sizes, **settings: str) -> salesforce_module.Salesforce:
+        clients.append(
+            salesforce_module.connect(
+                {**environment, **settings},
+                patience=patience,
+                clockwork=Clockwork(waits.sleep, waits.clock),
+                sizes=sizes,
+            )
+        )
+        return clients[-1]
+
+    yield connect
+    for client in clients:
+        client.close()
+
+
+@pytest.fixture
+def jobs(
+    salesforce_of: Callable[..., salesforce_module.Salesforce],
+) -> salesforce_module.Salesforce:
+    """Send everything by jobs."""
+    client = salesforce_of(Sizes(bulk_from=1, collection=0))
+    client.check(UPSERT)
+    return client
 
 
 @pytest.fixture(params=["v3", "2026-09"])

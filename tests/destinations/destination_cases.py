@@ -87,6 +87,7 @@ class Box:
     def writes(self, vendor: str) -> list[dict[str, Any]]:
         paths = (
             "/composite/sobjects",
+            "/batches",
             "/batch/upsert",
             "/batch/update",
             "/batch/create",

@@ -94,7 +94,7 @@ def test_one_address_twice_in_a_batch_is_held_back(case: Any) -> None:
 
 
 def test_a_batch_over_the_limit_is_a_mistake_of_the_caller(case: Any) -> None:
-    size = case.client.batch_size(case.target)
+    size = case.client.batch_size(case.target, 1_000_000)
     records = [OutgoingRecord(str(at), "", f"X-{at}", "add", {}, AS_OF) for at in range(size + 1)]
     with pytest.raises(ValueError, match=f"at most {size}"):
         case.client.send(case.target, records)
