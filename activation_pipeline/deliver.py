@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from activation_pipeline.errors import RefusedError
 from activation_pipeline.recheck import check_pauses, permitted_plan, recheck
 from activation_pipeline.report import report
 from activation_pipeline.sending import Sending, send_part, waiting_rows
@@ -51,6 +52,12 @@ def deliver(
     if not waiting_rows(runtime, plan, destination):
         settle(runtime, contract.name, destination, now=now)
         return report(runtime, plan, destination)
+    if runtime.ledger.incidents.is_undone(plan.id):
+        raise RefusedError(
+            f"{contract.name}: not delivered: plan {plan.id} was undone before all of it was sent; "
+            f"run activation plan {contract.name}",
+            clause="plan",
+        )
     held = recheck(contract, plan, destination, runtime, now=now)
     return send_part(
         Sending(

@@ -28,10 +28,11 @@ def value_before(live: str, kind: pa.DataType) -> Any:
     value = json.loads(live)
     if value is None or value == "":
         return None
-    read = _reader(kind)(value)
     try:
+        read = _reader(kind)(value)
         kept = pa.scalar(read, kind).as_py()
-    except (TypeError, OverflowError) as error:
+    except (ValueError, TypeError, OverflowError) as error:
+        # Its text may quote the value.
         raise ValueError(type(error).__name__) from None
     if kept != read:
         raise ValueError(str(kind))

@@ -141,7 +141,8 @@ class _Errand:
             desk, rules = self._opened(self.plan, folder)
             part, tally = freeze_undo(desk, rules, position=position, baseline=baseline)
             if not part.rows:
-                if not ledger.incidents.undoing(name, destination, self.plan.id):
+                known = ledger.incidents.undoing(name, destination, self.plan.id)
+                if not known and ledger.history.batches(self.plan.id, destination):
                     self._record(None, tally)
                 return self._done(None, tally, *finished)
             restoring = self._plan_of(part)

@@ -91,6 +91,13 @@ class Incidents:
         with self._engine.begin() as connection:
             return connection.scalar(query) is not None
 
+    def is_undone(self, plan: str) -> bool:
+        """Say whether a plan was undone in any destination; the rest of it must not be sent."""
+        i = t.incidents
+        query = sa.select(i.c.id).where(i.c.plan == plan, i.c.action == "rollback").limit(1)
+        with self._engine.begin() as connection:
+            return connection.scalar(query) is not None
+
     def last_sent(self, contract: str, destination: str) -> str | None:
         """Name the plan of which something was sent last, undos left out."""
         d = t.deliveries

@@ -4,71 +4,31 @@ from __future__ import annotations
 
 from dataclasses import replace
 from datetime import timedelta
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import pytest
-from company import Company
 from desk import build, go, plan, received, send, sign, stock
+from undoing_company import (
+    EVERY_CHANGE,
+    WHY,
+    bands,
+    held,
+    incidents,
+    ledger_rows,
+    pauses,
+    undo,
+)
 
 from activation_pipeline.errors import RefusedError
 from activation_pipeline.evidence import Pause
-from activation_pipeline.rollback import Request, rollback
-from activation_pipeline.settle import open_delivered, settle
+from activation_pipeline.rollback import rollback
 
 if TYPE_CHECKING:
+    from company import Company
+
     from activation_pipeline.contract import Contract
-    from activation_pipeline.ledger.incidents import Incident
-    from activation_pipeline.undo_report import RolledBack
 
 KEYS = "ABCDEF"
-EVERY_CHANGE = [{"change_volume": {"add": 1.0, "update": 1.0, "clear": 1.0, "remove": 1.0}}]
-WHY = Request(by="demo_on_call", reason="wrong bands", incident_class="destination_logic")
-
-
-def undo(company: Company, contract: Contract, **changes: Any) -> RolledBack:
-    with company.runtime() as runtime:
-        asked = replace(WHY, **changes)
-        return rollback(contract, "crm", runtime, asked, clock=lambda: company.now)
-
-
-def bands(company: Company) -> dict[str, Any]:
-    """What stands in the destination, by key."""
-    return {
-        identifier.removeprefix("R-"): record.get("Band__c")
-        for identifier, record in company.destination.records.items()
-    }
-
-
-def held(company: Company, contract: Contract) -> dict[str, Any]:
-    """What we believe that the destination holds from us."""
-    with company.runtime() as runtime, runtime.snapshots.workspace() as folder:
-        settle(runtime, contract.name, "crm", now=company.now)
-        with runtime.engine(folder) as engine:
-            fields = dict.fromkeys(contract.destinations["crm"].fields, "VARCHAR")
-            open_delivered(engine, runtime.snapshots, contract.name, "crm", fields=fields)
-            found = engine._run('select * from delivered order by "key"').fetchall()
-    return {row[0]: row[4] if len(row) > 4 else None for row in found}
-
-
-def paused(company: Company, contract: Contract) -> tuple[Pause, ...]:
-    with company.runtime() as runtime:
-        return runtime.ledger.pauses(contract.name, now=company.now)
-
-
-def incidents(company: Company, contract: Contract) -> tuple[Incident, ...]:
-    with company.runtime() as runtime:
-        return runtime.ledger.incidents.all(contract.name)
-
-
-def ledger_bytes(company: Company) -> dict[str, list[tuple[Any, ...]]]:
-    """Every row of the ledger, by table."""
-    with company.runtime() as runtime, runtime.ledger._engine.begin() as connection:
-        from activation_pipeline.ledger import tables as t
-
-        return {
-            table.name: [tuple(row) for row in connection.execute(table.select())]
-            for table in t.metadata.sorted_tables
-        }
 
 
 def twice_delivered(company: Company) -> Contract:
@@ -118,22 +78,22 @@ def test_what_somebody_changed_since_is_listed_and_not_touched(company: Company)
 def test_undoing_twice_changes_nothing(company: Company) -> None:
     contract = twice_delivered(company)
     undo(company, contract)
-    before, sent = ledger_bytes(company), received(company)
+    before, sent = ledger_rows(company), received(company)
     again = undo(company, contract)
     assert again.changes_nothing
     assert "nothing of ours is left" in again.headline
     assert received(company) == sent
-    assert ledger_bytes(company) == before
+    assert ledger_rows(company) == before
 
 
 def test_a_dry_run_counts_the_same_and_writes_nowhere(company: Company) -> None:
     contract = twice_delivered(company)
     company.destination.records["R-B"]["Band__c"] = "by hand"
-    before = ledger_bytes(company)
+    before = ledger_rows(company)
     found = undo(company, contract, dry_run=True)
     assert found.tally.counts == {"changed_since": 1, "restored": 5}
     assert "would be undone: 5 restored" in found.headline
-    assert ledger_bytes(company) == before
+    assert ledger_rows(company) == before
     assert received(company) == []
     done = undo(company, contract)
     assert (done.tally.counts, done.restoring) == (found.tally.counts, found.restoring)
@@ -156,7 +116,7 @@ def test_only_what_arrived_is_undone(company: Company) -> None:
 def test_an_undo_pauses_first_and_a_pause_does_not_stop_it(company: Company) -> None:
     contract = twice_delivered(company)
     undo(company, contract)
-    (pause,) = paused(company, contract)
+    (pause,) = pauses(company, contract)
     assert pause.destination is None
     assert "rolled back from plan" in pause.reason
     with pytest.raises(RefusedError, match="wrong bands"):
@@ -168,7 +128,7 @@ def test_an_undo_pauses_first_and_a_pause_does_not_stop_it(company: Company) -> 
     company.destination.records["R-A"]["Band__c"] = "high"
     undo(company, contract)
     assert bands(company)["A"] == "low"
-    (pause,) = paused(company, contract)
+    (pause,) = pauses(company, contract)
     assert pause.until is None, "a pause that ends by itself would send the same again"
 
 
@@ -178,7 +138,7 @@ def test_a_pause_that_is_in_force_already_keeps_its_own_words(company: Company) 
     with company.runtime() as runtime:
         runtime.ledger.pause(mine)
     undo(company, contract)
-    assert paused(company, contract) == (mine,)
+    assert pauses(company, contract) == (mine,)
 
 
 def test_after_a_resume_the_next_plan_sends_what_the_model_says(company: Company) -> None:
@@ -244,8 +204,38 @@ def test_an_undo_that_is_told_to_wait_for_a_delivery_stops_that_delivery(company
     with pytest.raises(RefusedError, match="ask again") as refused:
         undo(company, contract)
     assert refused.value.clause == "one_sender"
-    assert len(paused(company, contract)) == 1
+    assert len(pauses(company, contract)) == 1
     assert incidents(company, contract) == ()
+
+
+def test_the_rest_of_an_undone_plan_is_never_sent(company: Company) -> None:
+    stock(company, KEYS)
+    contract = build(company, gates=EVERY_CHANGE)
+    sign(company, contract, plan(company, contract))
+    company.destination.fail_after = 1
+    with pytest.raises(KeyboardInterrupt):
+        send(company, contract)
+    company.destination.fail_after = None
+    with company.runtime() as runtime:
+        runtime.ledger.deliveries.free_dead_lease(contract.name, "crm", is_gone=lambda *_: True)
+    undo(company, contract)
+    with company.runtime() as runtime:
+        runtime.ledger.resume(Pause(contract.name, None, "x", "", company.now, None))
+    with pytest.raises(RefusedError, match="was undone before all of it was sent"):
+        send(company, contract)
+    assert set(bands(company).values()) == {None}
+    go(company, contract)
+    assert bands(company) == dict.fromkeys(KEYS, "low"), "a new plan may go"
+
+
+def test_a_plan_of_which_nothing_was_sent_may_still_go(company: Company) -> None:
+    stock(company, KEYS)
+    contract = build(company, gates=EVERY_CHANGE)
+    evaluation = sign(company, contract, plan(company, contract))
+    assert evaluation.plan is not None
+    assert undo(company, contract, plan=evaluation.plan.id).changes_nothing
+    assert incidents(company, contract) == ()
+    assert send(company, contract).outcome == "delivered"
 
 
 def test_an_older_plan_can_be_named_and_a_later_ones_values_stand(company: Company) -> None:
