@@ -29,6 +29,7 @@ from activation_pipeline.orchestration.dbt import (
     dbt_resource,
     open_project,
 )
+from activation_pipeline.orchestration.ledger import ledger_definitions
 from activation_pipeline.orchestration.malformed import malformed_definitions
 from activation_pipeline.orchestration.naming import EVERY_CONTRACT
 from activation_pipeline.orchestration.pauses import pause_jobs
@@ -56,7 +57,8 @@ def build_defs(
     """Make the definitions of every contract, of dbt's models, and of the on-call jobs.
 
     Jobs: one per contract, of its name; ``every_contract``; ``pause_contract`` and
-    ``resume_contract``. A file that is no contract becomes a red asset with a job of its name.
+    ``resume_contract``; ``export_ledger``. A file that is no contract becomes a red asset with a
+    job of its name.
 
     Args:
         environment: where the contracts and the dbt project are; None: the process's own, with
@@ -83,7 +85,8 @@ def build_defs(
         assets=[dbt_models(project)] if with_dbt else [],
         resources={"dbt": dbt_resource(project)} if with_dbt else {},
     )
-    return dg.Definitions.merge(dbt, _shared(valid, found, clock=clock), *parts)
+    ledger = ledger_definitions(valid.values(), clock=clock)
+    return dg.Definitions.merge(dbt, _shared(valid, found, clock=clock), ledger, *parts)
 
 
 def _part(

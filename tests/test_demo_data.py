@@ -20,6 +20,8 @@ import duckdb
 import pytest
 import yaml
 
+from activation_pipeline import ledger_export
+
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
@@ -135,6 +137,40 @@ def test_every_model_says_what_one_row_is_and_proves_its_key(model: Path) -> Non
     assert has_key or any("one_row_per" in test for test in entry.get("data_tests", []))
     if CONTRACTED.match(model.stem):
         assert entry["config"]["contract"] == {"enforced": True}
+
+
+def test_the_ledgers_tables_are_described_as_they_are_written() -> None:
+    """dbt makes empty ones out of the description where the ledger was never exported."""
+    text = (PROJECT / "models/outcomes/_sources.yml").read_text(encoding="utf-8")
+    (source,) = yaml.safe_load(text)["sources"]
+    described = {
+        table["name"]: {column["name"]: column["data_type"] for column in table["columns"]}
+        for table in source["tables"]
+    }
+    assert source["schema"] == ledger_export.SCHEMA
+    assert described == ledger_export.TABLES
+    assert all(c["description"] for table in source["tables"] for c in table["columns"])
+
+
+@pytest.mark.demo
+def test_coverage_is_empty_before_the_ledger_was_exported_and_follows_it(
+    built: Path, tmp_path: Path
+) -> None:
+    shutil.copytree(built / "target", tmp_path / "target")
+    shutil.copy(built / "warehouse.duckdb", tmp_path)
+    with duckdb.connect(str(tmp_path / "warehouse.duckdb")) as connection:
+        assert one(connection, "select count(*) from fct_delivery_coverage") == 0
+        ledger_export.prepare_tables(connection)
+        connection.execute(
+            """
+            insert into activation.activation_records by name
+            select 'c' as contract, 'crm' as destination, state, timestamp '2026-03-09' as
+            delivered_at from (values ('accepted'), ('accepted'), ('rejected'), ('held')) t (state)
+            """
+        )
+    dbt(tmp_path, "build", "--select", "fct_delivery_coverage")
+    with duckdb.connect(str(tmp_path / "warehouse.duckdb"), read_only=True) as connection:
+        assert one(connection, "select coverage from fct_delivery_coverage") == 0.5
 
 
 @pytest.mark.demo

@@ -102,8 +102,11 @@ def run() -> int:
                     key for contract in contracts for key in definitions.contract_keys(contract)
                 ]
                 succeeded = run_job(defs, "every_contract", only=keys)
+        say("copying the ledger into the warehouse, for dbt to read")
+        succeeded &= run_job(defs, "export_ledger")
         arrived = show(contracts, runtime)
         console.print(f"write requests that the sandbox received: {writes(url) - before}")
+        console.print("history in the warehouse: activation.*, fct_delivery_coverage")
         console.print(
             "explain one record:  .venv/bin/activation explain renewal_risk_review BC-000022"
         )

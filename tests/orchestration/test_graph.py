@@ -16,6 +16,7 @@ from activation_pipeline.contract import Contract
 from activation_pipeline.definitions import build_defs
 from activation_pipeline.errors import ConfigurationError
 from activation_pipeline.loading import load_all
+from activation_pipeline.orchestration.ledger import KEYS
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -83,6 +84,19 @@ def test_a_job_builds_its_own_models_and_no_other_contracts(shipped: dg.Definiti
     chosen &= {key.to_user_string() for key in job.asset_layer.selected_asset_keys}
     assert "mart_renewal_risk" in chosen
     assert not {"mart_follow_up_priority", "expansion_education/audience"} & chosen
+
+
+def test_nothing_decides_about_a_sync_by_these_tables(shipped: dg.Definitions) -> None:
+    """They stand downstream of every sync, and only dbt's own models stand downstream of them."""
+    graph = shipped.resolve_asset_graph()
+    for key in KEYS.values():
+        parents = {each.path[-1].split("_")[0] for each in graph.get(key).parent_keys}
+        assert parents == {"sync"}
+        children = {each.to_user_string() for each in graph.get(key).child_keys}
+        assert children == {"fct_delivery_coverage"}
+    job = shipped.resolve_job_def("export_ledger")
+    chosen = {key.to_user_string() for key in job.asset_layer.selected_asset_keys}
+    assert chosen == {*(key.to_user_string() for key in KEYS.values()), "fct_delivery_coverage"}
 
 
 def test_every_gate_is_a_check_with_the_gates_own_words(shipped: dg.Definitions) -> None:
