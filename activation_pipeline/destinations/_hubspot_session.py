@@ -190,9 +190,8 @@ def told(headers: CaseInsensitiveDict[str]) -> Told | None:
     most, left, interval_ms = (_number(headers, name) for name in names)
     if not most or left is None or not interval_ms:
         return None
-    # A tenth of the window later, about a tenth of it is free again.
     scaled = round(most * _INTERVAL_S * 1000 / interval_ms)
-    return Told(max(1, scaled), left, pause_s=interval_ms / 10_000)
+    return Told(max(1, scaled), left)
 
 
 def daily_quota(headers: CaseInsensitiveDict[str] | None) -> tuple[int | None, int | None]:

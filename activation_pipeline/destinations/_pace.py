@@ -12,6 +12,7 @@ from __future__ import annotations
 
 import hashlib
 import threading
+from collections import deque
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -27,6 +28,8 @@ if TYPE_CHECKING:
 _SHARE_LEFT = 20
 _LEAST_SHARE = 4
 _SPARE = 2
+_WHILE = 0.1
+_REMEMBERED = 5_000
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,11 +46,15 @@ class Ceiling:
 
 @dataclass(frozen=True, slots=True)
 class Told:
-    """What an answer says: the limit, what is left of it now, and how soon there is more."""
+    """What an answer says: the limit, what is left of it now, and how soon there is more.
+
+    ``pause_s`` is None where the vendor counts a window that rolls: then there is more when our
+    own requests leave it.
+    """
 
     most: int
     left: int
-    pause_s: float
+    pause_s: float | None = None
 
 
 @dataclass(slots=True)
@@ -60,6 +67,7 @@ class _Lane:
     held_until: float = 0.0
     room: int | None = None
     on_their_way: int = 0
+    sent: deque[float] = field(default_factory=lambda: deque(maxlen=_REMEMBERED))
 
 
 @dataclass(slots=True)
@@ -145,6 +153,7 @@ class Pace:
             delay_s = self._taken(name, lane)
             if not delay_s:
                 lane.on_their_way += 1
+                lane.sent.append(self.clockwork.today())
                 if lane.room:
                     lane.room -= 1
             return delay_s
@@ -163,10 +172,23 @@ class Pace:
             most = min(known, told.most) if lane.ceiling.is_fixed else told.most
             self._change(lane, most - self._margin(most))
         # Half of the margin is left to others; our own full pace does not come near it.
-        reserve = self._margin(told.most) // 2
-        lane.room = told.left - reserve - lane.on_their_way
+        margin = self._margin(told.most)
+        lane.room = told.left - margin // 2 - lane.on_their_way
         if lane.room <= 0:
-            lane.held_until = max(lane.held_until, self.clockwork.today() + told.pause_s)
+            pause_s = self._until_some_left(lane, margin) if told.pause_s is None else told.pause_s
+            lane.held_until = max(lane.held_until, self.clockwork.today() + pause_s)
+
+    def _until_some_left(self, lane: _Lane, count: int) -> float:
+        """Say when that many of our requests have left the window; a while where we had few.
+
+        Asking sooner would find an account that others fill as empty as before.
+        """
+        now, window_s = self.clockwork.today(), lane.ceiling.interval_s
+        while lane.sent and lane.sent[0] <= now - window_s:
+            lane.sent.popleft()
+        if len(lane.sent) < count:
+            return window_s * _WHILE
+        return lane.sent[count - 1] + window_s - now
 
     def _change(self, lane: _Lane, most: int) -> None:
         if lane.most != most:
