@@ -140,7 +140,7 @@ def test_every_model_says_what_one_row_is_and_proves_its_key(model: Path) -> Non
 
 
 def test_the_ledgers_tables_are_described_as_they_are_written() -> None:
-    """dbt makes empty ones out of the description where the ledger was never exported."""
+    """Where the ledger was never exported, dbt makes empty ones out of the description."""
     text = (PROJECT / "models/outcomes/_sources.yml").read_text(encoding="utf-8")
     (source,) = yaml.safe_load(text)["sources"]
     described = {
