@@ -102,6 +102,10 @@ class FaultPlace(Place):
             connection.executemany("insert into mart values (?, ?, ?)", rows)
             connection.executemany("insert into identity values (?, ?, ?, ?, ?)", ids)
 
+    def read_source(self, query: str) -> list[tuple[Any, ...]]:
+        with duckdb.connect(str(self.company.path)) as connection:
+            return connection.execute(query).fetchall()
+
     def ledger_rows(self, query: str) -> list[tuple[Any, ...]]:
         with sqlite3.connect(self.company.folder / "home" / "ledger.sqlite") as connection:
             found = connection.execute(query).fetchall()
