@@ -21,6 +21,8 @@ if TYPE_CHECKING:
 
 MOST_ITEMS = 100
 LONGEST_TEXT = 32_000
+# As good as none, and more than any machine of ours sends.
+_NO_LIMIT = 100_000.0
 _RULES = {
     "text": FieldRule("text", longest=LONGEST_TEXT),
     "bool": FieldRule("bool"),
@@ -94,12 +96,17 @@ def capabilities_from(body: Any) -> Capabilities:
         objects={str(name): _object_from(raw) for name, raw in body["objects"].items()},
         items_per_request=_count(limits.get("items_per_request", MOST_ITEMS)),
         keys_per_read=_count(limits.get("keys_per_read", MOST_ITEMS)),
-        requests_per_second=float(rate) if rate else None,
+        requests_per_second=_rate(rate),
     )
 
 
 def _count(value: Any) -> int:
     return max(1, min(MOST_ITEMS, int(value)))
+
+
+def _rate(value: Any) -> float | None:
+    rate = float(value) if value else 0.0
+    return rate if 0 < rate < _NO_LIMIT else None
 
 
 def _object_from(raw: Mapping[str, Any]) -> ItemObject:

@@ -1,18 +1,24 @@
 """Calls to one store of items: judging its answers, and how long it asks us to wait.
 
 Errors are one object with a code and a message. A whole request that is refused (400, 413, 422)
-is the caller's to halve; a store that is still busy with an equal request says 409. No item is
-known here.
+is the caller's to halve; a store that is still busy with an equal request says 409. How often we
+may ask is what the store says of itself. No item is known here.
 """
 
 from __future__ import annotations
 
 from email.utils import parsedate_to_datetime
+from typing import TYPE_CHECKING
 
-from activation_pipeline.destinations._http import Again, Answer
+from activation_pipeline.destinations._http import Again, Answer, Clockwork
 from activation_pipeline.destinations._masking import masked, safe_code
+from activation_pipeline.destinations._pace import Ceiling, Pace
 from activation_pipeline.errors import PermanentError
 
+if TYPE_CHECKING:
+    from pathlib import Path
+
+LANE = "requests"
 BAD_REQUEST, TOO_LARGE, UNPROCESSABLE = 400, 413, 422
 HANDLED_BY_CALLER = frozenset({BAD_REQUEST, TOO_LARGE, UNPROCESSABLE})
 _UNAUTHORIZED, _FORBIDDEN, _MISSING = 401, 403, 404
@@ -72,3 +78,18 @@ def asked_wait_s(answer: Answer) -> float | None:
         )
     except (ValueError, TypeError, OverflowError):
         return None
+
+
+def pace_of(
+    requests_per_second: float, clockwork: Clockwork, *, at_once: int, file: Path | None
+) -> Pace:
+    """Set up the pace that a store asks for; the processes of this installation share ``file``."""
+    most = max(1, int(requests_per_second))
+    return Pace(
+        {LANE: Ceiling(most, most / requests_per_second, is_fixed=True)},
+        lane_of=lambda _path: LANE,
+        told=lambda _headers: None,
+        at_once=at_once,
+        file=file,
+        clockwork=clockwork,
+    )

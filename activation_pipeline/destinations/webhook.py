@@ -29,6 +29,7 @@ from activation_pipeline.destinations._http import (
     Patience,
     Transport,
 )
+from activation_pipeline.destinations._pace import pace_file
 from activation_pipeline.destinations._settings import base_url, host_of, required
 from activation_pipeline.destinations._webhook_catalogue import (
     MOST_ITEMS,
@@ -41,12 +42,13 @@ from activation_pipeline.destinations._webhook_read import (
     read_capabilities,
     read_items,
 )
-from activation_pipeline.destinations._webhook_session import judge
+from activation_pipeline.destinations._webhook_session import LANE, judge, pace_of
 from activation_pipeline.destinations._webhook_signing import FEWEST_SECRET_BYTES, Signature
 from activation_pipeline.errors import ConfigurationError, PermanentError
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
+    from pathlib import Path
 
     from activation_pipeline.destinations import (
         Address,
@@ -64,11 +66,14 @@ class Webhook:
 
     kind = "webhook"
 
-    def __init__(self, transport: Transport, *, identity: str, concurrency: int) -> None:
+    def __init__(
+        self, transport: Transport, *, identity: str, concurrency: int, pace_file: Path | None
+    ) -> None:
         """Keep the transport; nothing is sent."""
         self._transport = transport
         self._identity = identity
         self._concurrency = concurrency
+        self._pace_file = pace_file
         self._kept: Capabilities | None = None
 
     def __repr__(self) -> str:
@@ -100,8 +105,8 @@ class Webhook:
         del target
         known = self._capabilities()
         requests = -(-rows // known.items_per_request)
-        rate = known.requests_per_second
-        return Effort(requests, requests / rate if rate else 0.0)
+        pace = self._transport.pace
+        return Effort(requests, pace.seconds(LANE, requests) if pace else 0.0)
 
     def catalogue(self, target: Target) -> str:
         """Hash what the store says about the mapped fields."""
@@ -115,8 +120,7 @@ class Webhook:
             RetryableError: no trustworthy answer now.
             PermanentError: the signature, or no such store.
         """
-        self._kept = read_capabilities(self._transport)
-        return mapping_faults(target, self._kept)
+        return mapping_faults(target, self._asked())
 
     def limits(self, target: Target) -> Mapping[str, int]:
         """Tell the longest text that each mapped text field takes, in characters."""
@@ -189,9 +193,18 @@ class Webhook:
         self._transport.close()
 
     def _capabilities(self) -> Capabilities:
-        if self._kept is None:
-            self._kept = read_capabilities(self._transport)
-        return self._kept
+        return self._kept or self._asked()
+
+    def _asked(self) -> Capabilities:
+        self._kept = known = read_capabilities(self._transport)
+        if known.requests_per_second and self._transport.pace is None:
+            self._transport.pace = pace_of(
+                known.requests_per_second,
+                self._transport.clockwork,
+                at_once=self._concurrency,
+                file=self._pace_file,
+            )
+        return known
 
 
 def _origin_of(target: Target) -> Origin:
@@ -244,6 +257,7 @@ def connect(
         transport,
         identity=host_of(address) + urlsplit(address).path,
         concurrency=_concurrency(environment),
+        pace_file=pace_file(environment, "webhook", address, secret.decode()),
     )
 
 
