@@ -36,8 +36,8 @@ def _withheld_reason(destination: Destination, fields: Mapping[str, MappedField]
     if destination.behavior == "update_only":
         case = case.when(found.eq(none), exp.Literal.string("not_in_destination"))
     if destination.behavior == "create_only":
-        exists = exp.and_(found.eq(one), column("is_new", "p"))
-        case = case.when(exists, exp.Literal.string("already_in_destination"))
+        # Also what we delivered ourselves: a second create makes a second record.
+        case = case.when(found.eq(one), exp.Literal.string("already_in_destination"))
     for field, mapping in fields.items():
         if mapping.on_edit == "flag":
             edited = exp.and_(column(f"write:{field}", "p"), column(f"edited:{field}", "l"))
