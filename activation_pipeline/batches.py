@@ -6,6 +6,7 @@ stays in its batch as held back, with its reason. Nothing is sent here.
 
 from __future__ import annotations
 
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -22,8 +23,9 @@ if TYPE_CHECKING:
 
     from activation_pipeline.destinations import OutgoingRecord, Target
 
-# Validating and converting have a price per call, so it looks at many batches at once.
-_SLICE_ROWS = 25_000
+# Validating and converting have a price per call, so it looks at many batches at once; the first
+# batch waits for its whole slice, so not at too many.
+_SLICE_ROWS = 10_000
 
 Range = tuple[int, int]
 
@@ -58,7 +60,20 @@ class Cut:
 
 
 def batches(cut: Cut) -> Iterator[Batch]:
-    """Read, validate and convert the snapshot piece by piece, and cut it into batches."""
+    """Read, validate and convert the snapshot slice by slice, and cut it into batches.
+
+    While one slice's batches are taken, the next one is made ready in a thread: nobody who sends
+    waits for it.
+    """
+    slices = _slices(cut)
+    with ThreadPoolExecutor(max_workers=1, thread_name_prefix="activation-batches") as ahead:
+        coming = ahead.submit(next, slices, None)
+        while (ready := coming.result()) is not None:
+            coming = ahead.submit(next, slices, None)
+            yield from ready
+
+
+def _slices(cut: Cut) -> Iterator[list[Batch]]:
     fields = list(cut.target.fields)
     step = max(1, _SLICE_ROWS // cut.size) * cut.size
     with pq.ParquetFile(cut.path) as file:
@@ -69,16 +84,29 @@ def batches(cut: Cut) -> Iterator[Batch]:
             broken = outgoing.held_rows(piece, schema, fields)
             held = _held(cut, piece, {row.row: (row.code, row.field) for row in broken})
             records = outgoing.records(piece, fields, frozenset(held))
-            for start in range(0, piece.num_rows, cut.size):
-                rows = range(start, min(start + cut.size, piece.num_rows))
-                at, end = first + rows.start, first + rows.stop
-                yield Batch(
-                    at,
-                    end,
-                    [r for r in records[rows.start : rows.stop] if r is not None],
-                    [held[row] for row in rows if row in held] if held else (),
-                    any(a < end and at < b for a, b in cut.unanswered),
+            yield [
+                _batch(
+                    cut, first, range(start, min(start + cut.size, piece.num_rows)), records, held
                 )
+                for start in range(0, piece.num_rows, cut.size)
+            ]
+
+
+def _batch(
+    cut: Cut,
+    first: int,
+    rows: range,
+    records: Sequence[OutgoingRecord | None],
+    held: Mapping[int, RecordOutcome],
+) -> Batch:
+    at, end = first + rows.start, first + rows.stop
+    return Batch(
+        at,
+        end,
+        [record for record in records[rows.start : rows.stop] if record is not None],
+        [held[row] for row in rows if row in held] if held else (),
+        any(a < end and at < b for a, b in cut.unanswered),
+    )
 
 
 def waiting_pieces(

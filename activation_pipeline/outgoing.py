@@ -196,8 +196,12 @@ def _moments(kept: pa.RecordBatch) -> list[datetime | None]:
     """Give each row's event time, UTC; None where it has none that Python can hold."""
     column = kept.column("as_of")
     held = is_held_by_python(column)
-    found = (column if held is None else pc.if_else(held, column, None)).to_pylist()
-    return [None if at is None else at.replace(tzinfo=at.tzinfo or UTC) for at in found]
+    found = (column if held is None else pc.if_else(held, column, None)).dictionary_encode()
+    # A model is scored in one go, so there are few different moments.
+    known: list[datetime] = [
+        at.replace(tzinfo=at.tzinfo or UTC) for at in found.dictionary.to_pylist()
+    ]
+    return [None if index is None else known[index] for index in found.indices.to_pylist()]
 
 
 def _written_values(kept: pa.RecordBatch, fields: Sequence[str]) -> Iterable[dict[str, Value]]:

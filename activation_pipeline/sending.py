@@ -10,6 +10,7 @@ from __future__ import annotations
 from collections import Counter
 from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
 from dataclasses import dataclass, field, replace
+from itertools import islice
 from typing import TYPE_CHECKING
 
 from activation_pipeline.arrival import arrived
@@ -195,24 +196,24 @@ class _Line:
         workers = self.client.concurrency(self.target)
         with ThreadPoolExecutor(max_workers=workers, thread_name_prefix="activation") as pool:
             try:
-                for batch in batches:
-                    while len(self.on_their_way) >= self.most:
+                coming = iter(batches)
+                while ready := list(islice(coming, self.most - len(self.on_their_way))):
+                    for intent, batch in zip(self._intend(ready), ready, strict=True):
+                        self.on_their_way[pool.submit(self._send, batch)] = intent
+                    if len(self.on_their_way) >= self.most:
                         self._collect()
                         self.most = workers
-                    intent = self._intend(batch)
-                    self.on_their_way[pool.submit(self._send, batch)] = intent
                 while self.on_their_way:
                     self._collect()
             finally:
                 # Whatever stopped us, what the destination answered is noted.
                 self._note_the_rest()
 
-    def _intend(self, batch: Batch) -> int:
+    def _intend(self, batches: Sequence[Batch]) -> list[int]:
         answered, self.answered = self.answered, []
         return self.sending.runtime.ledger.deliveries.intend(
             self.attempt,
-            first_row=batch.first_row,
-            last_row=batch.last_row,
+            ranges=[(batch.first_row, batch.last_row) for batch in batches],
             now=self.sending.clock(),
             ended=answered,
             check=self.sending.check,

@@ -106,25 +106,23 @@ class Deliveries:
         self,
         attempt: Attempt,
         *,
-        first_row: int,
-        last_row: int,
+        ranges: Sequence[tuple[int, int]],
         now: datetime,
         ended: Sequence[tuple[int, BatchResult]],
         check: Callable[[tuple[Pause, ...]], None],
-    ) -> int:
-        """Note what is sent next, unless somebody paused; one transaction per batch.
+    ) -> list[int]:
+        """Note which batches are sent next, unless somebody paused; one transaction for all.
 
         Args:
             attempt: whose batch it is.
-            first_row: the batch's first row of the plan's snapshot.
-            last_row: one past its last row.
+            ranges: of each batch the first row of the plan's snapshot, and one past its last.
             now: UTC.
             ended: the intents of batches before and what became of them, noted along with it,
                 also when the check refuses.
             check: raises where a pause is in force.
 
         Returns:
-            The intent's id, for the batch's result.
+            The intents' ids, for the batches' results.
 
         Raises:
             RefusedError: paused, or another process took the lease over.
@@ -140,15 +138,14 @@ class Deliveries:
             except RefusedError as error:
                 refusal = error
             else:
-                row = {
+                whose = {
                     "delivery": attempt.id,
                     "plan": attempt.plan,
                     "destination": attempt.destination,
-                    "first_row": first_row,
-                    "last_row": last_row,
                     "at": at,
                 }
-                return _new_id(connection, _INTEND, row)
+                rows = [whose | {"first_row": a, "last_row": b} for a, b in ranges]
+                return [_new_id(connection, _INTEND, row) for row in rows]
         raise refusal
 
     def _keep_lease(self, connection: Connection, attempt: Attempt, now: datetime) -> None:

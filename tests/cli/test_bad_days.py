@@ -28,9 +28,7 @@ def _cut_off(place: Installation, plan: str) -> None:
         now=now,
         is_gone=lambda _holder, _at: True,
     )
-    ledger.deliveries.intend(
-        attempt, first_row=0, last_row=4, now=now, ended=(), check=lambda _: None
-    )
+    ledger.deliveries.intend(attempt, ranges=[(0, 4)], now=now, ended=(), check=lambda _: None)
     ledger.close()
 
 

@@ -134,8 +134,8 @@ def test_rows_that_have_an_answer_are_never_sent_again_wherever_they_stand(
             newest.plan.id, contract=contract.name, destination="crm", batch_size=3,
             holder="x", now=company.now, is_gone=lambda *_: False,
         )  # fmt: skip
-        intent = log.intend(
-            attempt, first_row=2, last_row=5, now=company.now, ended=(), check=lambda _: None
+        (intent,) = log.intend(
+            attempt, ranges=[(2, 5)], now=company.now, ended=(), check=lambda _: None
         )
         log.record_results([(intent, BatchResult(3, 0, 0, 0))], now=company.now)
         log.end(attempt, outcome="failed", message="", now=company.now)

@@ -58,9 +58,10 @@ def intend(
     now: datetime = NOW,
     ended: tuple[tuple[int, BatchResult], ...] = (),
 ) -> int:
-    return ledger.deliveries.intend(
-        attempt, first_row=first, last_row=last, now=now, ended=ended, check=refuse_pauses
+    (intent,) = ledger.deliveries.intend(
+        attempt, ranges=[(first, last)], now=now, ended=ended, check=refuse_pauses
     )
+    return intent
 
 
 def all_accepted(rows: int) -> BatchResult:

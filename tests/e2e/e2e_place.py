@@ -106,6 +106,9 @@ class SmallBatches:
     def batch_size(self, target: Target, rows: int = 0) -> int:  # noqa: ARG002 - the protocol's
         return self.size
 
+    def concurrency(self, target: Target) -> int:  # noqa: ARG002 - the protocol's signature
+        return 2
+
     def __getattr__(self, name: str) -> Any:
         return getattr(self.client, name)
 

@@ -60,7 +60,7 @@ def sent_but_unanswered() -> None:
 
 
 def between_batches() -> None:
-    _at_call(deliveries.Deliveries, "intend", 4)
+    _at_call(deliveries.Deliveries, "intend", 3)
 
 
 def all_answered_but_not_recorded() -> None:
