@@ -174,7 +174,8 @@ def test_a_run_that_wrote_nothing_is_rejected_and_never_simply_delivered(company
     report = send(company, contract)
     assert report.outcome == "rejected"
     assert report.headline.endswith(
-        ": rejected: 0 of 8 accepted, 7 rejected, 0 held back, 1 unknown: BAD (7), LOST (1)"
+        ": rejected: 0 of 8 accepted, 7 rejected, 0 held back, 1 unknown: BAD (7), LOST (1); "
+        "the first: …, …, …"
     )
 
 
