@@ -29,7 +29,8 @@ if TYPE_CHECKING:
     from activation_pipeline.plan import Plan
     from activation_pipeline.runtime import Runtime
 
-FORMULA_STARTS = "=+-@\t\r\n"
+# The last four are the full-width forms, which some locales read as the first four.
+FORMULA_STARTS = "=+-@\t\r\n\0\uff1d\uff0b\uff0d\uff20"
 _OUTCOME = ("key", "destination_id", "state", "code", "field", "message")
 # A number, a truth value or a time cannot be a formula; everything else is written as text.
 _HARMLESS = (
@@ -51,12 +52,17 @@ class Exported:
 def spreadsheet_safe(value: exp.Expr) -> exp.Expr:
     """Put an apostrophe before text that a spreadsheet would take for a formula.
 
-    Text that begins with ``=``, ``+``, ``-``, ``@``, a tab, a carriage return or a line feed.
+    Text that begins with ``=``, ``+``, ``-``, ``@``, one of their full-width forms, a tab, a
+    carriage return, a line feed or a null character.
 
-    Source: OWASP, "CSV Injection".
+    Source: OWASP, "CSV Injection"; ASVS 5.0, 1.2.10.
     """
     first = exp.Left(this=value.copy(), expression=exp.Literal.number(1))
-    starts = [exp.Literal.string(character) for character in FORMULA_STARTS]
+    # By number: a null character would end the statement.
+    starts = [
+        exp.Anonymous(this="CHR", expressions=[exp.Literal.number(ord(character))])
+        for character in FORMULA_STARTS
+    ]
     escaped = exp.DPipe(this=exp.Literal.string("'"), expression=value.copy())
     return exp.Case().when(exp.In(this=first, expressions=starts), escaped).else_(value.copy())
 

@@ -62,7 +62,7 @@ def salesforce_accounts(company: Company) -> list[Row]:
 
 
 def salesforce_opportunities(company: Company) -> list[Row]:
-    """List one row per open Salesforce opportunity at a customer: a few missing, one cloned."""
+    """List one row per open Salesforce opportunity at a customer: a few missing, a few cloned."""
     account_of = {row["lead_id"]: row["account_id"] for row in company.leads}
     customers = set(company.customer_accounts)
     accounts = {row["Warehouse_Account_ID__c"]: row["Id"] for row in salesforce_accounts(company)}
@@ -73,7 +73,7 @@ def salesforce_opportunities(company: Company) -> list[Row]:
     }
     missing = choose("no opportunity", expansions, 0.01)
     present = [key for key in expansions if key not in missing]
-    cloned = choose("cloned", present, 0)
+    cloned = choose("cloned", present, 0.01)
     rows = []
     for number, key in enumerate([*present, *cloned], start=1):
         row, is_clone = expansions[key], number > len(present)

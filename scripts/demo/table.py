@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import sys
 from typing import TYPE_CHECKING, Any
 
@@ -12,6 +13,8 @@ from surroundings import console
 if TYPE_CHECKING:
     from activation_pipeline.contract import Contract
     from activation_pipeline.runtime import Runtime
+
+WIDTH = 11  # characters of a cell, where six columns of figures stand beside the labels
 
 
 def show(contracts: list[Contract], runtime: Runtime) -> bool:
@@ -26,11 +29,23 @@ def show(contracts: list[Contract], runtime: Runtime) -> bool:
             arrived &= bool(plan and totals) and outcome(plan, destination, totals)
     table = Table(Column(no_wrap=True))
     for name, where, _, _ in columns:
-        table.add_column(f"{name}\n-> {where}", overflow="fold")
+        table.add_column(broken(f"{name}\n-> {where}"), overflow="fold")
     for label, *cells in zip(*(table_column(*column, columns) for column in columns), strict=True):
-        table.add_row(label[0], *(cell[1] for cell in (label, *cells)))
+        table.add_row(label[0], *(broken(cell[1]) for cell in (label, *cells)))
     Console(file=sys.__stdout__, width=max(console.width, 132), highlight=False).print(table)
     return arrived
+
+
+def broken(text: str) -> str:
+    """Break long names behind an underscore, so that no word is broken in the middle."""
+    lines: list[str] = []
+    for line in text.splitlines():
+        lines.append("")
+        for part in re.findall(r"[^_ ]*[_ ]?", line):
+            if lines[-1] and len(lines[-1]) + len(part.rstrip()) > WIDTH:
+                lines.append("")
+            lines[-1] += part
+    return "\n".join(line.rstrip() for line in lines)
 
 
 def outcome(plan: Any, destination: str, totals: Any) -> bool:
