@@ -167,28 +167,44 @@ class Pace:
         return lane.log.take(self.clockwork.today())
 
     def _correct(self, lane: _Lane, told: Told) -> None:
-        known = lane.ceiling.most
+        margin, known = self._margin(told.most), lane.ceiling.most
         if known is not None:
-            most = min(known, told.most) if lane.ceiling.is_fixed else told.most
-            self._change(lane, most - self._margin(most))
+            allowed = told.most - margin - self._others(lane, told, margin)
+            if lane.ceiling.is_fixed:
+                allowed = min(allowed, known - self._margin(known))
+            self._change(lane, max(allowed, min(margin, known), 1))
         # Half of the margin is left to others; our own full pace does not come near it.
-        margin = self._margin(told.most)
         lane.room = told.left - margin // 2 - lane.on_their_way
         if lane.room <= 0:
             pause_s = self._until_some_left(lane, margin) if told.pause_s is None else told.pause_s
             lane.held_until = max(lane.held_until, self.clockwork.today() + pause_s)
+
+    def _others(self, lane: _Lane, told: Told, margin: int) -> int:
+        """Count what somebody else asked in the window that rolls, where it is more than a few."""
+        if told.pause_s is not None or lane.log is None:
+            return 0
+        used = told.most - told.left
+        if used - self._ours(lane) <= margin // 2:
+            return 0
+        ours = max(self._ours(lane), lane.log.shared(self.clockwork.today()))
+        others = used - ours
+        return others if others > margin // 2 else 0
+
+    def _ours(self, lane: _Lane) -> int:
+        oldest = self.clockwork.today() - lane.ceiling.interval_s
+        while lane.sent and lane.sent[0] <= oldest:
+            lane.sent.popleft()
+        return len(lane.sent)
 
     def _until_some_left(self, lane: _Lane, count: int) -> float:
         """Say when that many of our requests have left the window; a while where we had few.
 
         Asking sooner would find an account that others fill as empty as before.
         """
-        now, window_s = self.clockwork.today(), lane.ceiling.interval_s
-        while lane.sent and lane.sent[0] <= now - window_s:
-            lane.sent.popleft()
-        if len(lane.sent) < count:
+        window_s = lane.ceiling.interval_s
+        if self._ours(lane) < count:
             return window_s * _WHILE
-        return lane.sent[count - 1] + window_s - now
+        return lane.sent[count - 1] + window_s - self.clockwork.today()
 
     def _change(self, lane: _Lane, most: int) -> None:
         if lane.most != most:

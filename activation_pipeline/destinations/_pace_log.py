@@ -84,7 +84,8 @@ class Books:
                 self._connection.commit()
         except (sqlite3.Error, OSError) as error:
             raise _broken(error) from None
-        return Log(SQLiteBucket(rates, self._connection, name, lock=self._turn), interval_ms)
+        bucket = SQLiteBucket(rates, self._connection, name, lock=self._turn)
+        return Log(bucket, interval_ms, (self._connection, name))
 
     def close(self) -> None:
         """Close the file."""
@@ -96,15 +97,38 @@ class Books:
 class Log:
     """The requests that were made lately under one limit."""
 
-    def __init__(self, bucket: AbstractBucket, interval_ms: int) -> None:
-        """Count in a bucket of pyrate-limiter."""
+    def __init__(
+        self,
+        bucket: AbstractBucket,
+        interval_ms: int,
+        table: tuple[sqlite3.Connection, str] | None = None,
+    ) -> None:
+        """Count in a bucket of pyrate-limiter; ``table`` is where it keeps a shared one."""
         self._bucket = bucket
         self._interval_ms = interval_ms
+        self._table = table
         self._taken = 0
 
     def set_most(self, most: int) -> None:
         """Change how many requests an interval may have."""
         self._bucket.rates = [Rate(most, self._interval_ms)]
+
+    def shared(self, now: float) -> int:
+        """Count what all processes of the installation asked in the last interval; 0 in memory.
+
+        Raises:
+            RetryableError: the file cannot be read.
+        """
+        if self._table is None:
+            return 0
+        connection, name = self._table
+        begin = int(now * 1000) - self._interval_ms
+        count = f"SELECT count(*) FROM {name} WHERE item_timestamp >= ?"  # noqa: S608 - our word
+        try:
+            with self._bucket.lock:  # type: ignore[attr-defined] # a bucket with a table has one
+                return int(connection.execute(count, (begin,)).fetchone()[0])
+        except sqlite3.Error as error:
+            raise _broken(error) from None
 
     def take(self, now: float) -> float:
         """Note a request made now and answer 0, or answer for how many seconds there is no room.
