@@ -31,7 +31,7 @@ if TYPE_CHECKING:
     from activation_pipeline.destinations._http import Answer
 
 _REFUSED = 400
-_ACCEPTED = frozenset({"created", "applied", "unchanged"})
+_ACCEPTED = ("created", "applied", "unchanged")
 _STALE = "stale_version"
 
 
