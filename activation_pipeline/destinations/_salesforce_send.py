@@ -22,6 +22,7 @@ from activation_pipeline.destinations._salesforce_bulk import (
     Job,
 )
 from activation_pipeline.destinations._salesforce_csv import fits
+from activation_pipeline.destinations._salesforce_left_behind import LeftBehind
 from activation_pipeline.destinations._salesforce_results import BY_ID
 from activation_pipeline.destinations._salesforce_write import (
     BATCH_SIZE,
@@ -97,6 +98,7 @@ class Sender:
         self._session = session
         self._sizes = sizes
         self._jobs = threading.BoundedSemaphore(JOBS_AT_ONCE)
+        self._left_behind = LeftBehind(session)
 
     def send(self, target: Target, sobject: SObject, ready: Sequence[Ready]) -> BatchOutcome:
         """Send, and send again what only met a lock; later answers replace earlier ones.
@@ -105,6 +107,8 @@ class Sender:
             RetryableError: throttled or unavailable, and surely nothing was written.
             PermanentError: credentials, permission, or an object or field that is not there.
         """
+        if self._sizes.bulk_from is not None:
+            self._left_behind.wait(sobject.name)
         posts = _Posts(self._session, self._sizes, self._jobs, target, sobject)
         waiting, settled = ready, BatchOutcome()
 
