@@ -29,6 +29,7 @@ from activation_pipeline.orchestration.dbt import (
     dbt_resource,
     open_project,
 )
+from activation_pipeline.orchestration.incidents import incident_jobs
 from activation_pipeline.orchestration.ledger import ledger_definitions
 from activation_pipeline.orchestration.malformed import malformed_definitions
 from activation_pipeline.orchestration.naming import EVERY_CONTRACT
@@ -56,9 +57,9 @@ def build_defs(
 ) -> dg.Definitions:
     """Make the definitions of every contract, of dbt's models, and of the on-call jobs.
 
-    Jobs: one per contract, of its name; ``every_contract``; ``pause_contract`` and
-    ``resume_contract``; ``export_ledger``. A file that is no contract becomes a red asset with a
-    job of its name.
+    Jobs: one per contract, of its name; ``every_contract``; ``pause_contract``,
+    ``resume_contract``, ``rollback_contract`` and ``freeze_contract``; ``export_ledger``. A file
+    that is no contract becomes a red asset with a job of its name.
 
     Args:
         environment: where the contracts and the dbt project are; None: the process's own, with
@@ -74,7 +75,8 @@ def build_defs(
     project = open_project(project_folder, found)
     document = json.loads(Path(project.manifest_path).read_bytes())
     manifest = read_manifest(document)
-    models = model_keys(manifest, asset_keys(document))
+    by_id = asset_keys(document)
+    models = model_keys(manifest, by_id)
     every = check_all(contracts_folder, today=clock().date(), manifest=manifest)
     valid = {stem: each.contract for stem, each in every.items() if each.contract is not None}
     parts = [
@@ -85,7 +87,8 @@ def build_defs(
         assets=[dbt_models(project)] if with_dbt else [],
         resources={"dbt": dbt_resource(project)} if with_dbt else {},
     )
-    ledger = ledger_definitions(valid.values(), clock=clock)
+    declared = frozenset(by_id.values())
+    ledger = ledger_definitions(valid.values(), declared=declared, clock=clock)
     return dg.Definitions.merge(dbt, _shared(valid, found, clock=clock), ledger, *parts)
 
 
@@ -134,7 +137,11 @@ def _shared(
             selection=with_upstream(keys),
             description="Every contract once, after one build of dbt's models.",
         )
-        jobs = [every, *pause_jobs(contracts, clock=clock)]
+        jobs = [
+            every,
+            *pause_jobs(contracts, clock=clock),
+            *incident_jobs(contracts, clock=clock),
+        ]
     automation = dg.AutomationConditionSensorDefinition(
         "automation",
         target=dg.AssetSelection.all(),

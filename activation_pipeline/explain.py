@@ -20,9 +20,10 @@ from activation_pipeline.sources import relations
 from activation_pipeline.warehouse import parquet
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Iterator, Mapping, Sequence
 
     from activation_pipeline.contract import Contract
+    from activation_pipeline.incident import Incident
     from activation_pipeline.ledger import Evaluation
     from activation_pipeline.ledger.history import ReadBack, Signature
     from activation_pipeline.ledger.records import RecordOutcome
@@ -79,6 +80,15 @@ class Held:
 
 
 @dataclass(frozen=True)
+class Undoing:
+    """One undo of this key, oldest first: what was put back, why something was left alone."""
+
+    incident: Incident
+    changes: tuple[Change, ...]
+    left: tuple[str, ...]
+
+
+@dataclass(frozen=True)
 class InDestination:
     """The record's path in one destination; several rows where a key moved between records."""
 
@@ -87,6 +97,7 @@ class InDestination:
     changes: tuple[Change, ...]
     withheld: tuple[str, ...]
     read_back: ReadBack | None
+    undone: tuple[Undoing, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -178,7 +189,22 @@ def _in_destination(
         changes=changes,
         withheld=withheld,
         read_back=runtime.ledger.history.last_read_back(contract.name, name),
+        undone=tuple(_undone(contract, name, key, runtime, engine)),
     )
+
+
+def _undone(
+    contract: Contract, name: str, key: str, runtime: Runtime, engine: Engine
+) -> Iterator[Undoing]:
+    for incident in runtime.ledger.incidents.all(contract.name):
+        restoring = runtime.ledger.plan(incident.restoring) if incident.restoring else None
+        if restoring is None or incident.destination != name:
+            continue
+        changes = _changes(contract, name, key, (restoring, runtime, engine))
+        path = runtime.snapshots.withheld(contract.name, restoring.id, name)
+        left = engine.rows(_of_key(exp.select(column("reason")).from_(parquet([path])), key))
+        if changes or left:
+            yield Undoing(incident, changes, tuple(row["reason"] for row in left))
 
 
 def _changes(

@@ -9,13 +9,13 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from activation_pipeline.evidence import Pause
-from activation_pipeline.ledger.incidents import Incident
+from activation_pipeline.incident import Incident
 
 if TYPE_CHECKING:
     from datetime import datetime
 
     from activation_pipeline.contract import Contract
-    from activation_pipeline.ledger.incidents import IncidentClass
+    from activation_pipeline.incident import IncidentClass
     from activation_pipeline.runtime import Runtime
 
 

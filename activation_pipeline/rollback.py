@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 from activation_pipeline.contract import fingerprint
 from activation_pipeline.errors import RefusedError
 from activation_pipeline.evidence import Pause
-from activation_pipeline.ledger.incidents import Incident
+from activation_pipeline.incident import Incident
 from activation_pipeline.plan import Plan
 from activation_pipeline.runtime import is_gone
 from activation_pipeline.sending import Sending, send_part, waiting_rows
@@ -28,7 +28,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from activation_pipeline.contract import Contract
-    from activation_pipeline.ledger.incidents import IncidentClass
+    from activation_pipeline.incident import IncidentClass
     from activation_pipeline.plan import PlanPart
     from activation_pipeline.report import Report
     from activation_pipeline.restoration import Rules
@@ -140,18 +140,24 @@ class _Errand:
         with self.runtime.snapshots.workspace() as folder:
             desk, rules = self._opened(self.plan, folder)
             part, tally = freeze_undo(desk, rules, position=position, baseline=baseline)
-            if not part.rows:
-                known = ledger.incidents.undoing(name, destination, self.plan.id)
-                if not known and ledger.history.batches(self.plan.id, destination):
-                    self._record(None, tally)
-                return self._done(None, tally, *finished)
             restoring = self._plan_of(part)
+            if not part.rows:
+                self._keep_listing(desk, restoring, tally)
+                return self._done(None, tally, *finished)
             self._pause()
             if ledger.history.last_attempt(name, destination) != seen:
                 raise self._busy("a delivery has just begun")
             self.runtime.snapshots.publish_plan(desk.folder, name, restoring.id)
         self._record(restoring, tally)
         return self._done(restoring, tally, *finished, self._send(restoring, {}))
+
+    def _keep_listing(self, desk: Desk, restoring: Plan, tally: Tally) -> None:
+        """Note the first undo of what was sent, also when nothing could be put back."""
+        ledger, name, plan = self.runtime.ledger, self.contract.name, self.plan.id
+        known = ledger.incidents.undoing(name, self.destination, plan)
+        if not known and ledger.history.batches(plan, self.destination):
+            self.runtime.snapshots.publish_plan(desk.folder, name, restoring.id)
+            self._record(restoring, tally)
 
     def _opened(self, plan: Plan, folder: Path, returning: str = "remove") -> tuple[Desk, Rules]:
         return opened(
@@ -223,7 +229,7 @@ class _Errand:
         why = f"rolled back from plan {self.plan.id} ({request.incident_class}): {request.reason}"
         self.runtime.ledger.pause(Pause(name, None, request.by, why, now, None))
 
-    def _record(self, restoring: Plan | None, tally: Tally) -> None:
+    def _record(self, restoring: Plan, tally: Tally) -> None:
         request = self.request
         incident = Incident(
             contract=self.contract.name,
@@ -231,7 +237,7 @@ class _Errand:
             incident_class=request.incident_class,
             action="rollback",
             plan=self.plan.id,
-            restoring=restoring.id if restoring else None,
+            restoring=restoring.id,
             by=request.by,
             reason=request.reason,
             counts=tally.counts,

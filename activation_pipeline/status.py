@@ -18,6 +18,7 @@ if TYPE_CHECKING:
 
     from activation_pipeline.contract import Contract
     from activation_pipeline.evidence import GateResult, Pause
+    from activation_pipeline.incident import Incident
     from activation_pipeline.ledger import Evaluation
     from activation_pipeline.ledger.history import PastAttempt, ReadBack
     from activation_pipeline.plan import Plan
@@ -50,7 +51,10 @@ class Sent:
 
 @dataclass(frozen=True)
 class Status:
-    """One valid contract's standing; ``evaluation`` is None before the first plan."""
+    """One valid contract's standing.
+
+    ``evaluation`` is None before the first plan, ``incident`` is the newest undo or freeze.
+    """
 
     contract: str
     evaluation: Evaluation | None
@@ -58,6 +62,7 @@ class Status:
     pauses: tuple[Pause, ...]
     sent: tuple[Sent, ...]
     steps: tuple[Step, ...]
+    incident: Incident | None = None
 
     @property
     def decision(self) -> str:
@@ -83,8 +88,12 @@ def status(contract: Contract, runtime: Runtime, *, now: datetime) -> Status:
     )
     pauses = runtime.ledger.pauses(contract.name, now=now)
     steps = next_steps(contract, evaluation, pauses)
-    if plan and not any(each.waiting for each in sent):
+    is_undone = plan is not None and runtime.ledger.incidents.is_undone(plan.id)
+    if plan and (is_undone or not any(each.waiting for each in sent)):
         steps = tuple(step for step in steps if not _sends(step))
+    if is_undone:
+        again = f"activation plan {contract.name}"
+        steps = (*steps, Step(contract.owners.workflow, "plan again: this plan was undone", again))
     return Status(
         contract=contract.name,
         evaluation=evaluation,
@@ -92,6 +101,7 @@ def status(contract: Contract, runtime: Runtime, *, now: datetime) -> Status:
         pauses=pauses,
         sent=sent,
         steps=steps,
+        incident=runtime.ledger.incidents.last(contract.name),
     )
 
 

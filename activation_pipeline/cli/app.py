@@ -31,7 +31,8 @@ def _wants_json(context: typer.Context, value: bool) -> bool:  # noqa: FBT001 - 
     return value
 
 
-def _one_line(value: str | None) -> str | None:
+def one_line(value: str | None) -> str | None:
+    """Refuse an option's text of several lines, or of none."""
     if value is not None and (not value.strip() or not value.isprintable()):
         raise typer.BadParameter("write one line of printable text")
     return value.strip() if value else value
@@ -43,7 +44,7 @@ AsJson = Annotated[
 ]
 By = Annotated[
     str,
-    typer.Option(help="Who decides this, for the record; kept, never logged.", callback=_one_line),
+    typer.Option(help="Who decides this, for the record; kept, never logged.", callback=one_line),
 ]
 Destination = Annotated[str | None, typer.Option(help="Only this destination.")]
 
@@ -120,7 +121,7 @@ def approve(
         str | None, typer.Option(help="Sign past this gate only; left out: all that the role may.")
     ] = None,
     reason: Annotated[
-        str | None, typer.Option(help="Why this plan may go.", callback=_one_line)
+        str | None, typer.Option(help="Why this plan may go.", callback=one_line)
     ] = None,
     as_json: AsJson = False,
 ) -> None:
@@ -150,7 +151,7 @@ def pause(
     contract: Contract,
     *,
     by: By,
-    reason: Annotated[str, typer.Option(help="Why; shown to everyone.", callback=_one_line)],
+    reason: Annotated[str, typer.Option(help="Why; shown to everyone.", callback=one_line)],
     until: Annotated[
         str | None, typer.Option(help="A duration (4h, 2d) or a moment (2026-12-01T08:00Z).")
     ] = None,
@@ -174,7 +175,7 @@ def resume(
     *,
     by: By,
     reason: Annotated[
-        str | None, typer.Option(help="What was found, for the record.", callback=_one_line)
+        str | None, typer.Option(help="What was found, for the record.", callback=one_line)
     ] = None,
     destination: Destination = None,
     as_json: AsJson = False,

@@ -126,6 +126,14 @@ def _place_lines(place: InDestination, *, planned: bool) -> Iterator[Line]:
         yield f"{name}: policy", f"withheld: {reason}"
     for change in place.changes:
         yield from _change_lines(name, change)
+    for undo in place.undone:
+        word = undo.incident
+        when, who = output.cell(word.at), f"by {word.by}: {word.reason}"
+        yield f"{name}: undone", f"plan {word.plan}, {when}, {word.incident_class}, {who}"
+        for reason in undo.left:
+            yield f"{name}: undone", f"left alone: {reason}"
+        for change in undo.changes:
+            yield from _change_lines(name, change)
     if planned and not place.changes and not place.withheld:
         yield f"{name}: plan", "no change"
     if place.read_back:

@@ -59,6 +59,7 @@ def _document(contract: Contract, found: Status, now: datetime) -> dict[str, Any
         "newest_event": found.newest_event,
         "event_age_s": (now - found.newest_event) if found.newest_event else None,
         "event_age_limit_s": contract.freshness.stale_after,
+        "incident": asdict(found.incident) if found.incident else None,
         "stopped_by": [asdict(result) for result in found.stopping],
         "pauses": [asdict(p) | {"restarted_by": contract.monitoring.restarted_by}
                    for p in found.pauses],
@@ -88,6 +89,9 @@ def _lines(contract: Contract, found: Status, now: datetime) -> list[str | outpu
             f"{output.cell(pause.since)}{until} by {pause.by}: {pause.reason}; "
             f"{contract.monitoring.restarted_by} may restart"
         )
+    if found.incident is not None:
+        who = f"by {found.incident.by}: {found.incident.reason}"
+        lines.append(f"  last incident: {found.incident.told}; {who}")
     lines += [f"  stopped by {r.gate}: {r.message} (owner {r.owner})" for r in found.stopping]
     lines.append(_sent_grid(found))
     return [*lines, *step_lines(found.steps), ""]

@@ -7,46 +7,22 @@ any plan's; old and new values are in its snapshot.
 from __future__ import annotations
 
 import json
-from dataclasses import asdict, dataclass
-from typing import TYPE_CHECKING, Any, Literal, get_args
+from dataclasses import asdict
+from typing import TYPE_CHECKING, Any
 
 import sqlalchemy as sa
 
+from activation_pipeline.incident import Incident
 from activation_pipeline.ledger import tables as t
 from activation_pipeline.ledger._engine import moment, written
 from activation_pipeline.ledger._pauses import read_pauses
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
     from datetime import datetime
 
     from sqlalchemy.engine import Connection, Engine, Row
 
     from activation_pipeline.plan import Plan
-
-IncidentClass = Literal["identity", "freshness", "suppression", "destination_logic"]
-CLASSES: tuple[IncidentClass, ...] = get_args(IncidentClass)
-
-
-@dataclass(frozen=True)
-class Incident:
-    """One undo or freeze.
-
-    ``destination`` is None where a whole contract was frozen; ``plan`` is what was undone, or what
-    was delivered last when it was frozen; ``restoring`` the plan that puts values back (None:
-    nothing was to be put back). ``counts`` are records, as they were when it began.
-    """
-
-    contract: str
-    destination: str | None
-    incident_class: IncidentClass
-    action: Literal["rollback", "freeze"]
-    plan: str | None
-    restoring: str | None
-    by: str
-    reason: str
-    counts: Mapping[str, int]
-    at: datetime
 
 
 class Incidents:

@@ -201,7 +201,7 @@ incidents = Table(
     Column("class", Text, nullable=False),
     Column("action", Text, nullable=False, doc="rollback or freeze"),
     Column("plan", Text, doc="what was undone, or delivered last before the freeze"),
-    Column("restoring", Text, doc="the plan that puts values back; null: there was nothing to do"),
+    Column("restoring", Text, doc="the plan that puts values back; null: a freeze"),
     Column("by", Text, nullable=False),
     Column("reason", Text, nullable=False),
     Column("counts", Text, nullable=False, doc="JSON: records by what is done with them"),

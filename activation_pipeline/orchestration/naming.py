@@ -20,8 +20,10 @@ WRITER_POOL = "duckdb_writer"
 EVERY_CONTRACT = "every_contract"
 PAUSE_JOB = "pause_contract"
 RESUME_JOB = "resume_contract"
+ROLLBACK_JOB = "rollback_contract"
+FREEZE_JOB = "freeze_contract"
 LEDGER_JOB = "export_ledger"
-_OURS = frozenset({EVERY_CONTRACT, PAUSE_JOB, RESUME_JOB, LEDGER_JOB})
+_OURS = frozenset({EVERY_CONTRACT, PAUSE_JOB, RESUME_JOB, LEDGER_JOB, ROLLBACK_JOB, FREEZE_JOB})
 # Dagster refuses these as names of jobs and steps, as it does Python's keywords.
 _DAGSTERS = frozenset(
     {"context", "conf", "config", "meta", "arg_dict", "dict", "input_arg_dict", "output_arg_dict",

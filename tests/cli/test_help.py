@@ -17,7 +17,7 @@ from activation_pipeline.cli.output import cell, printable
 ROOT = Path(__file__).parents[2]
 COMMANDS = (
     "validate", "plan", "review", "approve", "sync", "pause", "resume", "status", "explain",
-    "export", "export-ledger", "sandbox",
+    "export", "export-ledger", "sandbox", "rollback", "freeze",
 )  # fmt: skip
 
 

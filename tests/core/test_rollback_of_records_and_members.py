@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+import pyarrow.parquet as pq
 import pytest
 from company import audience_dict, contract_dict, make_contract
 from desk import build, go, plan, received, send, sign, stock
@@ -215,7 +216,13 @@ def test_members_are_kept_where_the_contract_says_so(company: Company) -> None:
     done = undo(company, contract)
     assert company.destination.received == []
     assert done.tally.counts == {"member_kept": 2}
-    assert [each.restoring for each in incidents(company, contract)] == [None]
+    (incident,) = incidents(company, contract)
+    assert incident.counts == {"member_kept": 2}
+    with company.runtime() as runtime:
+        listed = runtime.snapshots.withheld(contract.name, str(incident.restoring), "crm")
+        assert pq.read_table(listed)["reason"].to_pylist() == ["member_kept", "member_kept"]
+    assert undo(company, contract).tally.counts == done.tally.counts
+    assert len(incidents(company, contract)) == 1
 
 
 def test_members_are_not_undone_by_a_contract_that_may_mean_another_list(

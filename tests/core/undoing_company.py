@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from activation_pipeline.contract import Contract
     from activation_pipeline.destinations import Address, OutgoingRecord, Target
     from activation_pipeline.evidence import Pause
-    from activation_pipeline.ledger.incidents import Incident
+    from activation_pipeline.incident import Incident
     from activation_pipeline.undo_report import RolledBack
 
 EVERY_CHANGE = [{"change_volume": {"add": 1.0, "update": 1.0, "clear": 1.0, "remove": 1.0}}]

@@ -99,6 +99,15 @@ def test_nothing_decides_about_a_sync_by_these_tables(shipped: dg.Definitions) -
     assert chosen == {*(key.to_user_string() for key in KEYS.values()), "fct_delivery_coverage"}
 
 
+def test_the_ledger_is_exported_by_itself_only_where_dbt_reads_it(
+    shipped: dg.Definitions, company: Yard
+) -> None:
+    """Nobody's warehouse is written to because a package was installed."""
+    status = dg.DefaultScheduleStatus
+    for defs, expected in ((shipped, status.RUNNING), (company.defs, status.STOPPED)):
+        assert defs.resolve_schedule_def("export_ledger_schedule").default_status is expected
+
+
 def test_every_gate_is_a_check_with_the_gates_own_words(shipped: dg.Definitions) -> None:
     graph = shipped.resolve_asset_graph()
     for contract in contracts():
@@ -185,9 +194,8 @@ def test_loading_reads_no_secret_and_opens_nothing(company: Yard) -> None:
 
 
 def test_the_sensor_and_the_on_call_jobs_are_there(company: Yard) -> None:
-    assert {"pause_contract", "resume_contract", "every_contract"} <= {
-        job.name for job in company.defs.resolve_all_job_defs()
-    }
+    on_call = {"pause_contract", "resume_contract", "rollback_contract", "freeze_contract"}
+    assert {*on_call, "every_contract"} <= {job.name for job in company.defs.resolve_all_job_defs()}
     sensor = company.defs.resolve_sensor_def("automation")
     assert sensor.default_status is dg.DefaultSensorStatus.RUNNING
 
