@@ -42,12 +42,21 @@ KEYS = {name: dg.AssetKey([SCHEMA, name]) for name in _DESCRIPTIONS}
 
 
 def ledger_definitions(
-    contracts: Iterable[Contract], *, clock: Callable[[], datetime]
+    contracts: Iterable[Contract],
+    *,
+    declared: frozenset[dg.AssetKey],
+    clock: Callable[[], datetime],
 ) -> dg.Definitions:
     """Make the two tables' assets, and a job with an hourly schedule that writes them.
 
     The job also builds the dbt models that read the tables. A failed sync is history, too, so the
     tables do not wait for a materialization.
+
+    Args:
+        contracts: whose syncs come before.
+        declared: the keys of everything in the dbt project. Only where it has the tables as
+            sources does the schedule run by itself: nobody else asked for them.
+        clock: tells the time, UTC.
     """
     syncs = [sync_key(contract, name) for contract in contracts for name in contract.destinations]
     assets = _assets(syncs, clock=clock)
@@ -56,9 +65,9 @@ def ledger_definitions(
         selection=dg.AssetSelection.assets(*KEYS.values()).downstream(),
         description="Writes what is new in the ledger into the warehouse.",
     )
-    schedule = dg.ScheduleDefinition(
-        job=job, cron_schedule=_EVERY_HOUR, default_status=dg.DefaultScheduleStatus.RUNNING
-    )
+    is_read = not declared.isdisjoint(KEYS.values())
+    status = dg.DefaultScheduleStatus.RUNNING if is_read else dg.DefaultScheduleStatus.STOPPED
+    schedule = dg.ScheduleDefinition(job=job, cron_schedule=_EVERY_HOUR, default_status=status)
     return dg.Definitions(assets=[assets], jobs=[job], schedules=[schedule])
 
 
