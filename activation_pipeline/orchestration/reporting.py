@@ -7,7 +7,7 @@ counts, never the rows. Every number is plotted over time by Dagster's page on i
 from __future__ import annotations
 
 import warnings
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import dagster as dg
 
@@ -59,6 +59,7 @@ def plan_metadata(evaluation: Evaluation) -> Metadata:
         "planned": dg.MetadataValue.int(sum(part.rows for part in plan.parts)),
         "operations": _operations(plan),
         "withheld": _withheld(plan),
+        "efforts": _efforts(measures.get("efforts", {})),
     }
 
 
@@ -135,6 +136,18 @@ def _withheld(plan: Plan) -> dg.TableMetadataValue:
     ]
     columns = [dg.TableColumn("destination", "string"), dg.TableColumn("reason", "string")]
     return _table(rows, [*columns, dg.TableColumn("count", "int")])
+
+
+def _efforts(efforts: Mapping[str, Mapping[str, Any]]) -> dg.TableMetadataValue:
+    """Show what sending costs: requests, seconds at least, and what the day's quota has left."""
+    names = ("requests", "seconds", "left_today", "daily")
+    rows: list[dict[str, _Cell]] = [
+        {"destination": destination}
+        | {name: "-" if effort[name] is None else f"{effort[name]:,.0f}" for name in names}
+        for destination, effort in efforts.items()
+    ]
+    columns = [dg.TableColumn(name, "string") for name in ("destination", *names)]
+    return _table(rows, columns)
 
 
 def _table(rows: list[dict[str, _Cell]], columns: list[dg.TableColumn]) -> dg.TableMetadataValue:
