@@ -200,9 +200,9 @@ class _Line:
                 while ready := list(islice(coming, self.most - len(self.on_their_way))):
                     for intent, batch in zip(self._intend(ready), ready, strict=True):
                         self.on_their_way[pool.submit(self._send, batch)] = intent
-                    if len(self.on_their_way) >= self.most:
-                        self._collect()
-                        self.most = workers
+                    while len(self.on_their_way) >= self.most:
+                        if self._collect():
+                            self.most = workers
                 while self.on_their_way:
                     self._collect()
             finally:
@@ -219,8 +219,8 @@ class _Line:
             check=self.sending.check,
         )
 
-    def _collect(self) -> None:
-        """Wait for an answer; meanwhile say now and then that this sender still lives."""
+    def _collect(self) -> bool:
+        """Wait for an answer, or for long enough to say that this sender still lives."""
         done, _ = wait(self.on_their_way, timeout=_HEARTBEAT_S, return_when=FIRST_COMPLETED)
         if not done:
             log = self.sending.runtime.ledger.deliveries
@@ -228,6 +228,7 @@ class _Line:
         for future in done:
             intent = self.on_their_way.pop(future)
             self.answered.append((intent, future.result()))
+        return bool(done)
 
     def _note_the_rest(self) -> None:
         for future in tuple(self.on_their_way):
