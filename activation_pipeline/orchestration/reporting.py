@@ -142,8 +142,10 @@ def _efforts(efforts: Mapping[str, Mapping[str, Any]]) -> dg.TableMetadataValue:
     """Show what sending costs: requests, seconds at least, and what the day's quota has left."""
     names = ("requests", "seconds", "left_today", "daily")
     rows: list[dict[str, _Cell]] = [
-        {"destination": destination}
-        | {name: "-" if effort[name] is None else f"{effort[name]:,.0f}" for name in names}
+        {
+            "destination": destination,
+            **{name: "-" if effort[name] is None else f"{effort[name]:,.0f}" for name in names},
+        }
         for destination, effort in efforts.items()
     ]
     columns = [dg.TableColumn(name, "string") for name in ("destination", *names)]
