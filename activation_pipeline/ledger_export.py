@@ -78,7 +78,8 @@ COPY (
     SELECT
         $delivery::bigint AS delivery, $contract AS contract, $destination AS destination,
         $plan AS plan, p.key, p.destination_id, p.operation,
-        coalesce(o.state, 'accepted') AS state, o.code, o.field, o.message,
+        coalesce(o.state, 'accepted') AS state, o.code, o.field,
+        nullif(o.message, '') AS message,
         b.answered_at AS delivered_at
     FROM read_parquet($part, file_row_number = true) AS p
     ASOF JOIN read_parquet($batches) AS b ON p.file_row_number >= b.first_row
@@ -253,12 +254,14 @@ def _replace(
     """Put these attempts in the place of what was there of them, all or nothing."""
     connection.execute("BEGIN TRANSACTION")
     prepare_tables(connection)
+    # Asked again under the lock: another export may have written some of them meanwhile. Only
+    # those are looked for among the records, whose table holds all of the past.
+    again = sorted(_exported(connection).keys() & set(deliveries))
     for name, files in ((DELIVERIES, [attempts]), (RECORDS, fates)):
         table = f"{SCHEMA}.{name}"
-        connection.execute(
-            f"DELETE FROM {table} WHERE delivery IN (SELECT unnest(?))",  # noqa: S608 - constants
-            [list(deliveries)],
-        )
+        if again:
+            marks = ", ".join("?" * len(again))
+            connection.execute(f"DELETE FROM {table} WHERE delivery IN ({marks})", again)  # noqa: S608 - constants and marks
         if files:
             connection.execute(
                 f"INSERT INTO {table} BY NAME SELECT * FROM read_parquet(?)",  # noqa: S608 - constants
