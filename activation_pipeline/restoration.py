@@ -32,14 +32,16 @@ _LEFT = object()
 class Rules:
     """How one destination's rows are undone.
 
-    ``types`` are the plan's column types by field; ``broken`` fields cannot be written any more;
-    ``as_read`` is the destination's; ``barred`` says why somebody may not come back (None: may).
+    ``types`` are the plan's column types by field; ``broken`` fields cannot be written any more,
+    ``needed`` ones cannot be emptied; ``as_read`` is the destination's; ``barred`` says why
+    somebody may not come back (None: may).
     """
 
     kind: Kind
     types: Mapping[str, pa.DataType]
     contract: RollbackRules
     broken: Collection[str]
+    needed: Collection[str]
     as_read: Callable[[Mapping[str, Value]], Mapping[str, Value]]
     barred: Callable[[str, str], str | None]
 
@@ -74,7 +76,7 @@ def undo(
 
 
 def is_overtaken(rules: Rules, row: Row, live: LiveRecord) -> bool:
-    """Say whether somebody changed what an interrupted undo would still write.
+    """Say whether somebody changed what an interrupted undo would still write, or how it is kept.
 
     ``row`` is the undo's own: what it found then is in ``live:``, what it writes in ``after:``.
     """
@@ -83,6 +85,8 @@ def is_overtaken(rules: Rules, row: Row, live: LiveRecord) -> bool:
     if len(live.ids) > 1:
         return True
     for name in _written(rules, row):
+        if name in rules.broken:
+            return True
         now = live.values.get(name)
         found = agrees(loads(row[f"live:{name}"] or "null"), now)
         if not found and not _stands(rules, name, row[f"after:{name}"], now):
@@ -131,6 +135,8 @@ def _field(rules: Rules, name: str, row: Row, live: LiveRecord) -> _Back | str |
         return None
     if not _stands(rules, name, row[f"after:{name}"], now):
         return f"changed_since:{name}"
+    if before in (None, "") and name in rules.needed:
+        return f"cannot_be_empty:{name}"
     try:
         value = value_before(planned, rules.types[name])
         if agrees(_as_read(rules, name, value), before):
@@ -168,7 +174,9 @@ def _is_all_of_it(rules: Rules, row: Row, written: Sequence[str]) -> bool:
 
 def _row(rules: Rules, row: Row, live: LiveRecord, back: Mapping[str, Any]) -> Row:
     """Compose the row to send: what is put back is written, everything else keeps its value."""
-    sent = {name: row[name] for name in ("key", "destination_key", "as_of")}
+    sent = {name: row[name] for name in ("key", "destination_key")}
+    # What comes back is as old as it was; a plan made before this was noted does not say.
+    sent["as_of"] = row.get("as_of_before")
     sent["destination_id"] = live.ids[0] if live.ids else row["destination_id"]
     sent["delivered_id"] = row["destination_id"]
     sent["operation"] = "clear" if any(value is None for value in back.values()) else "update"

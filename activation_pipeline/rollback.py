@@ -20,7 +20,7 @@ from activation_pipeline.sending import Sending, send_part, waiting_rows
 from activation_pipeline.settle import settle
 from activation_pipeline.undo_desk import opened, undoing_contract
 from activation_pipeline.undo_report import RolledBack, Tally
-from activation_pipeline.undoing import freeze_undo, overtaken, part_types
+from activation_pipeline.undoing import freeze_undo, overtaken
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -149,7 +149,7 @@ class _Errand:
                 raise self._busy("a delivery has just begun")
             self.runtime.snapshots.publish_plan(desk.folder, name, restoring.id)
         self._record(restoring, tally)
-        return self._done(restoring, tally, *finished, self._send(restoring, {}))
+        return self._done(restoring, tally, *finished, self._send(restoring, rules, {}))
 
     def _keep_listing(self, desk: Desk, restoring: Plan, tally: Tally) -> None:
         """Note the first undo of what was sent, also when nothing could be put back."""
@@ -183,16 +183,17 @@ class _Errand:
             if not waiting:
                 continue
             with self.runtime.snapshots.workspace() as folder:
-                held = overtaken(*self._opened(restoring, folder, returning="add"), waiting)
+                desk, rules = self._opened(restoring, folder, returning="add")
+                held = overtaken(desk, rules, waiting)
             self._pause()
-            reports.append(self._send(restoring, held))
+            reports.append(self._send(restoring, rules, held))
         return tuple(reports)
 
-    def _send(self, restoring: Plan, held: dict[tuple[str, str], str]) -> Report:
-        part = self.runtime.snapshots.part(restoring.contract, restoring.id, self.destination)
+    def _send(self, restoring: Plan, rules: Rules, held: dict[tuple[str, str], str]) -> Report:
+        fields = [name for name in rules.types if name not in rules.broken]
         return send_part(
             Sending(
-                contract=undoing_contract(self.contract, self.destination, [*part_types(part)]),
+                contract=undoing_contract(self.contract, self.destination, fields),
                 plan=restoring,
                 destination=self.destination,
                 runtime=self.runtime,

@@ -6,6 +6,7 @@ that exist. Nothing is compared or sent here.
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from activation_pipeline.contract import MappedField
@@ -20,6 +21,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from activation_pipeline.contract import Contract
+    from activation_pipeline.destinations import DestinationClient, Target
     from activation_pipeline.plan import Plan
     from activation_pipeline.runtime import Runtime
 
@@ -57,15 +59,12 @@ def opened(
             clause="plan",
         )
     types = part_types(part)
-    undone = undoing_contract(contract, destination, types)
-    client = runtime.client(undone, destination)
-    broken = set()
-    for fault in client.check(target(undone, destination)):
-        if fault.path in {"object", "list"}:
-            raise PermanentError(f"{contract.name}: {destination}: {fault.path} {fault.message}")
-        broken.add(fault.path.removeprefix("fields."))
+    client = runtime.client(contract, destination)
+    broken = _refused(client, target(undoing_contract(contract, destination, types), destination))
     writable = [name for name in types if name not in broken]
     where = target(undoing_contract(contract, destination, writable), destination)
+    emptied = {n: m.model_copy(update={"on_null": "clear"}) for n, m in where.fields.items()}
+    needed = _refused(client, replace(where, fields=emptied)) if emptied else frozenset()
     files = folder / "plan"
     files.mkdir()
     mapping = contract.destinations[destination]
@@ -76,10 +75,24 @@ def opened(
         types=types,
         contract=contract.monitoring.rollback,
         broken=broken & types.keys(),
+        needed=needed,
         as_read=lambda values: client.as_read(where, values),
         barred=barred,
     )
     return Desk(runtime, plan, destination, client, where, files), rules
+
+
+def _refused(client: DestinationClient, where: Target) -> frozenset[str]:
+    """Name the fields that the destination does not take so.
+
+    Raises:
+        PermanentError: it does not take the object, or the list, at all.
+    """
+    faults = client.check(where)
+    for fault in faults:
+        if fault.path in {"object", "list"}:
+            raise PermanentError(f"{client.kind}: {fault.path} {fault.message}; undo it by hand")
+    return frozenset(fault.path.removeprefix("fields.") for fault in faults)
 
 
 def undoing_contract(contract: Contract, destination: str, fields: Iterable[str]) -> Contract:

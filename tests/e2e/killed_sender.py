@@ -131,6 +131,23 @@ def send_and_die(place: Place, contract: Contract, point: str | int) -> int | No
     return process.exitcode
 
 
+def _work_and_die(
+    work: Callable[[Place, Contract], object], place: Place, contract: Contract, point: str
+) -> None:
+    NAMED[point]()
+    work(place, contract)
+
+
+def die_in(
+    work: Callable[[Place, Contract], object], place: Place, contract: Contract, point: str
+) -> int | None:
+    """Start something else that writes, and dies at a point; gives the process's exit code."""
+    process = _context().Process(target=_work_and_die, args=(work, place, contract, point))
+    process.start()
+    process.join(60)
+    return process.exitcode
+
+
 def count_calls(place: Place, contract: Contract, told: Path) -> int:
     """Deliver without a disturbance and count the package's function calls."""
     process = _context().Process(target=_send_counted, args=(place, contract, told))
