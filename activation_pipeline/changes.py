@@ -86,14 +86,15 @@ def proposal_query(contract: Contract, name: str) -> exp.Select:
     """Compare the population with what one destination holds from us; one row per change.
 
     Reads ``population`` and ``delivered`` (``key``, ``destination_id``, ``destination_key``,
-    ``certain``, ``field:<field>``); joined on key and record, so that a key that moved to
-    another record is new there. Mirrors compare both ways: whoever is not eligible leaves; and
+    ``as_of``, ``certain``, ``field:<field>``); joined on key and record, so that a key that moved
+    to another record is new there. Mirrors compare both ways: whoever is not eligible leaves; and
     one field that differs sends the whole item, since the store may have dropped it meanwhile.
 
     Returns:
-        ``key``, ``destination_id``, ``destination_key``, ``as_of``, ``is_new``, ``is_gone``,
-        ``is_certain`` (false: sent without a trustworthy answer; null: never sent), and per field
-        ``before:`` (last delivered), ``after:`` and ``write:`` (false: left alone).
+        ``key``, ``destination_id``, ``destination_key``, ``as_of`` and ``as_of_before`` (of what
+        was last delivered), ``is_new``, ``is_gone``, ``is_certain`` (false: sent without a
+        trustworthy answer; null: never sent), and per field ``before:`` (last delivered),
+        ``after:`` and ``write:`` (false: left alone).
     """
     destination = contract.destinations[name]
     fields = written_fields(destination, contract.launch.caveats)
@@ -110,6 +111,7 @@ def proposal_query(contract: Contract, name: str) -> exp.Select:
     output = [either("key"), either("destination_id"), either("destination_key")]
     output += [
         column("as_of", "e"),
+        named(column("as_of", "d"), "as_of_before"),
         named(is_null(column("key", "d")), "is_new"),
         named(is_null(column("key", "e")), "is_gone"),
     ]
@@ -194,11 +196,12 @@ def judged_query(contract: Contract, name: str, *, room: int | None) -> exp.Sele
 def part_query(contract: Contract, name: str) -> exp.Select:
     """Select the plan's part out of ``judged``: sorted, so that equal input gives equal bytes.
 
-    Columns: ``key``, ``destination_id``, ``destination_key``, ``as_of``, ``operation``; per field
-    ``before:`` (last delivered), ``after:``, ``write:``, ``live:`` (JSON of the value before).
+    Columns: ``key``, ``destination_id``, ``destination_key``, ``as_of``, ``as_of_before``,
+    ``operation``; per field ``before:`` (last delivered), ``after:``, ``write:``, ``live:`` (JSON
+    of the value before).
     """
     fields = written_fields(contract.destinations[name], contract.launch.caveats)
-    names = ["key", "destination_id", "destination_key", "as_of", "operation"]
+    names = ["key", "destination_id", "destination_key", "as_of", "as_of_before", "operation"]
     for field in fields:
         names += [f"{kind}:{field}" for kind in ("before", "after", "write", "live")]
     return (

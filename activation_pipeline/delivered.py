@@ -29,6 +29,7 @@ def _null(name: str, kind: str) -> exp.Expr:
 def none_query(fields: Mapping[str, str]) -> exp.Select:
     """Stand in for what is delivered before anything was; ``fields`` maps names to types."""
     output = [_null(name, "TEXT") for name in (*_KEYS, "destination_key")]
+    output.append(_null("as_of", "TIMESTAMP"))
     output.append(_null("certain", "BOOLEAN"))
     output += [_null(f"field:{name}", kind) for name, kind in fields.items()]
     return exp.select(*output).where(exp.false())
@@ -81,7 +82,9 @@ def fields_query(present: Mapping[str, str], fields: Mapping[str, str]) -> exp.S
         fields: the mapped fields and the types of their source columns; a field that was never
             delivered is null, one whose type changed is cast.
     """
-    output: list[exp.Expr] = [column(name) for name in (*_KEYS, "destination_key", "certain")]
+    output: list[exp.Expr] = [
+        column(name) for name in (*_KEYS, "destination_key", "as_of", "certain")
+    ]
     for name, kind in fields.items():
         full = f"field:{name}"
         if full not in present:

@@ -91,8 +91,8 @@ def policy_query(contract: Contract, name: str) -> exp.Select:
     """
     destination = contract.destinations[name]
     fields = written_fields(destination, contract.launch.caveats)
-    keys = ("key", "destination_id", "destination_key", "as_of", "is_new", "is_gone")
-    output: list[exp.Expr] = [column(key, "p") for key in keys]
+    keys = ("key", "destination_id", "destination_key", "as_of", "as_of_before")
+    output: list[exp.Expr] = [column(key, "p") for key in (*keys, "is_new", "is_gone")]
     for field, mapping in fields.items():
         write: exp.Expr = column(f"write:{field}", "p")
         if mapping.on_edit.startswith("keep"):

@@ -27,7 +27,7 @@ def held_there(company: Company, contract: Contract) -> dict[str, tuple[Any, boo
             fields = {"Band__c": "VARCHAR"}
             open_delivered(engine, runtime.snapshots, contract.name, "crm", fields=fields)
             found = engine._run('select * from delivered order by "key"').fetchall()
-    return {key: (band, certain) for key, _, _, certain, band in found}
+    return {key: (band, certain) for key, _, _, _, certain, band in found}
 
 
 def test_nothing_is_held_before_anything_was_sent(company: Company) -> None:

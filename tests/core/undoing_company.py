@@ -49,7 +49,7 @@ def held(company: Company, contract: Contract) -> dict[str, Any]:
         with runtime.engine(folder) as engine:
             open_delivered(engine, runtime.snapshots, contract.name, "crm", fields=fields)
             found = engine._run('select * from delivered order by "key"').fetchall()
-    return {row[0]: row[4] if fields else None for row in found}
+    return {row[0]: row[5] if fields else None for row in found}
 
 
 def pauses(company: Company, contract: Contract) -> tuple[Pause, ...]:

@@ -15,6 +15,7 @@ from e2e_place import Clock, Place, Waits, add_up, body, mapping
 from activation_pipeline.destinations import Address, Origin, OutgoingRecord, webhook
 from activation_pipeline.destinations._http import Clockwork
 from activation_pipeline.reconcile import reconcile
+from activation_pipeline.rollback import Request, rollback
 from activation_pipeline.runtime import target
 from activation_pipeline.sandbox import running_sandbox
 
@@ -267,3 +268,28 @@ def test_a_store_that_asks_for_patience_is_waited_for(place: StorePlace) -> None
     place.box.fault("webhook", "rate_limited", path_regex="/items", seconds=3)
     place.box.fault("webhook", "unavailable", path_regex="/items", seconds=2)
     assert place.send(contract).outcome == "delivered"
+
+
+def test_an_undo_brings_items_back_as_old_as_they_were(place: StorePlace) -> None:
+    """Under a newer time, an older suggestion would be trusted for longer than it was meant."""
+    contract = place.contract(follow_up())
+    place.run(contract)
+    first = place.items()
+    place.opt_out(1)
+    place.wait(timedelta(hours=2))
+    place.sql("update mart set band = 'high'")
+    place.run(contract)
+    assert place.held("A-1")["A-1"].ids == ()
+    place.opt_in(1)
+    place.opt_out(9)
+    before = place.box.newest_request()
+    word = Request("a test", "wrong bands", "destination_logic")
+    with place.runtime() as runtime:
+        done = rollback(contract, "webhook", runtime, word, clock=place.clock)
+    assert done.tally.counts == {"rejoined": 1, "restored": 3}
+    back = place.items(since=before)
+    for key in ("A-1", "A-2", "A-3", "A-4"):
+        assert back[key]["values"] == first[key]["values"]
+        assert back[key]["valid_until"] == first[key]["valid_until"]
+        assert back[key]["version"] == 3
+    assert place.held("A-1")["A-1"].values == {REASON: "low"}
