@@ -161,16 +161,17 @@ class Job:
     def _close(self, job: str) -> None:
         """Ask for the job to run; what became of it is seen by looking, not by the answer."""
         with contextlib.suppress(UnansweredError):
-            self._set(job, "UploadComplete", repeat=False)
+            self._set(job, "UploadComplete")
 
     def _stop(self, job: str) -> None:
         """Stop a job if that can be done; an open one that stays behind never runs."""
         with contextlib.suppress(RetryableError, PermanentError):
-            self._set(job, "Aborted", repeat=True)
+            self._set(job, "Aborted")
 
-    def _set(self, job: str, state: str, *, repeat: bool) -> Answer:
+    def _set(self, job: str, state: str) -> Answer:
+        # Asked once: a destination that is dead must not cost our patience at every step.
         body = orjson.dumps({"state": state})
-        return self.session.call("PATCH", f"{_PATH}/{job}", body=body, repeat=repeat)
+        return self.session.call("PATCH", f"{_PATH}/{job}", body=body, repeat=False)
 
     def _over(self, job: str) -> dict[str, Any]:
         """Wait until a closed job is over.
