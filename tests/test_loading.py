@@ -113,7 +113,9 @@ def test_two_contracts_never_own_one_field(tmp_path: Path) -> None:
 
 def test_two_destinations_of_one_contract_never_own_one_list(tmp_path: Path) -> None:
     text = (SHIPPED / "expansion_education.yaml").read_text(encoding="utf-8")
-    start, end = text.index("  hubspot:\n"), text.index("# 6. Freshness")
+    identity = "    hubspot: int_identity_product_user\n"
+    text = text.replace(identity, identity + identity.replace("hubspot", "second"))
+    start, end = text.index("  hubspot:\n    object"), text.index("  braze:\n    object")
     again = text[start:end].replace("  hubspot:", "  second:\n    kind: hubspot")
     (tmp_path / "twice.yaml").write_text(text[:end] + again + text[end:])
     found = check_all(tmp_path, today=TODAY)["twice"]
