@@ -53,7 +53,7 @@ class Workshop:
             place.add_candidates(site.vendor, site.numbers)
             contract = place.contract(site.given)
             place.plan(contract)
-            self.templates[site.name] = Template(folder, contract, self.clock.now)
+            self.templates[site.name] = Template(folder, contract, self.clock.now, site.by_job)
         return self.templates[site.name]
 
     def calm_end(self, site: Site) -> State:
@@ -63,7 +63,7 @@ class Workshop:
                 report = place.send(self.template(site).contract)
                 assert report.outcome == "delivered"
                 assert report.rows == len(site.numbers)
-                self.undisturbed[site.name] = sorted(site.state(self.box))
+                self.undisturbed[site.name] = sorted(site.state(place))
         return self.undisturbed[site.name]
 
     @contextmanager

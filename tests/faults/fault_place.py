@@ -19,7 +19,10 @@ from company import Company
 from e2e_box import Box, email, record_id
 from e2e_place import Clock, Place, SmallBatches, Waits
 
+from activation_pipeline.contract import MappedField
+from activation_pipeline.destinations import Address, Target
 from activation_pipeline.destinations._http import Clockwork, Patience
+from activation_pipeline.destinations._salesforce_send import Sizes
 from activation_pipeline.sandbox import find_vendors, load_org
 
 if TYPE_CHECKING:
@@ -28,14 +31,21 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from activation_pipeline.contract import Contract
-    from activation_pipeline.destinations import DestinationClient
+    from activation_pipeline.destinations import DestinationClient, LiveRecord
     from activation_pipeline.sandbox import Org
 
 KEY = "sandbox-api-key"
 VALUE, OTHER = "Axolotl", "Narwhal"
 BATCH = 4
 KNOWN, NEW = range(1, 13), range(13, 17)
-PICKLISTS = {"salesforce": "Sales_Follow_Up_Priority__c", "hubspot": "follow_up_priority"}
+PICKLISTS = {
+    "salesforce": "Sales_Follow_Up_Priority__c",
+    "hubspot": "follow_up_priority",
+    "webhook": "follow_up_priority",
+}
+STORE, STORE_SECRET = "account_follow_up", "sandbox-secret-of-the-context-store"
+# Only Salesforce and HubSpot choose the ids of their records themselves.
+CHOSEN_BY_US = frozenset({"braze", "webhook"})
 
 
 def key_of(number: int) -> str:
@@ -44,8 +54,8 @@ def key_of(number: int) -> str:
 
 
 def id_of(vendor: str, number: int) -> str:
-    """Give the id of a candidate's record; a user of Braze has the one that we chose."""
-    return key_of(number) if vendor == "braze" else record_id(vendor, number)
+    """Give the id of a candidate's record."""
+    return key_of(number) if vendor in CHOSEN_BY_US else record_id(vendor, number)
 
 
 def write_records(folder: Path) -> None:
@@ -67,7 +77,7 @@ def org_with_our_options() -> Org:
     """Set the vendors up as shipped, with picklists that take the values of these tests."""
     org = dict(load_org(find_vendors()))
     for vendor, name in PICKLISTS.items():
-        spec = org[vendor].objects[0]
+        spec = next(one for one in org[vendor].objects if one.field(name) is not None)
         known = spec.field(name)
         assert known is not None
         named = [known.options[0].model_copy(update={"value": v}) for v in (VALUE, OTHER)]
@@ -80,18 +90,32 @@ class FaultPlace(Place):
     """A place that reaches every kind of destination, as patiently as a test says."""
 
     patience: Patience = field(default_factory=lambda: Patience(tries=3, connect_s=2, read_s=5))
+    by_job: bool = False
 
     @property
     def environment(self) -> dict[str, str]:
-        braze = {"BRAZE_BASE_URL": f"{self.box.url}/braze", "BRAZE_API_KEY": KEY}
-        return {**super().environment, **braze, **self.overrides}
+        others = {
+            "BRAZE_BASE_URL": f"{self.box.url}/braze",
+            "BRAZE_API_KEY": KEY,
+            "WEBHOOK_BASE_URL": f"{self.box.url}/webhook",
+            "WEBHOOK_SECRET": STORE_SECRET,
+        }
+        return {**super().environment, **others, **self.overrides}
 
     def connect(self, kind: str) -> DestinationClient:
         waits = Waits()
         clockwork = Clockwork(waits.sleep, waits.clock)
         module = importlib.import_module(f"activation_pipeline.destinations.{kind}")
-        client: Any = module.connect(self.environment, patience=self.patience, clockwork=clockwork)
-        return SmallBatches(client, self.batch_size) if self.batch_size else client
+        options: dict[str, Any] = {}
+        if kind == "webhook":
+            options["signed_at"] = lambda: self.clock().timestamp()
+        if self.by_job:
+            options["sizes"] = Sizes(bulk_from=1, collection=1, job=BATCH)
+        client: Any = module.connect(
+            self.environment, patience=self.patience, clockwork=clockwork, **options
+        )
+        is_small = self.batch_size is not None and not self.by_job
+        return SmallBatches(client, self.batch_size) if is_small else client
 
     def add_candidates(self, vendor: str, numbers: range) -> None:
         """Add candidates with the record of their number, be it there or not yet."""
@@ -121,6 +145,8 @@ class Template:
     contract: Contract
     now: datetime
 
+    by_job: bool = False
+
     def opened(self, folder: Path, box: Box, clock: Clock) -> FaultPlace:
         """Copy the installation, and set the sandbox back to its first records."""
         clock.now = self.now
@@ -129,7 +155,7 @@ class Template:
         warehouse = (folder / "warehouse.duckdb").read_bytes()
         company = Company(folder, now=self.now)
         company.path.write_bytes(warehouse)
-        return FaultPlace(company, box, clock, batch_size=BATCH)
+        return FaultPlace(company, box, clock, batch_size=BATCH, by_job=self.by_job)
 
 
 def braze_users(box: Box, names: Mapping[str, Any] | None = None) -> dict[str, dict[str, Any]]:
@@ -142,3 +168,15 @@ def braze_users(box: Box, names: Mapping[str, Any] | None = None) -> dict[str, d
     )
     assert answer.status_code < 300, answer.text
     return {one["external_id"]: one["custom_attributes"] for one in answer.json()["users"]}
+
+
+def store_items(place: FaultPlace, names: tuple[str, ...]) -> tuple[LiveRecord, ...]:
+    """Read every item of these tests back: a store has no other way to look into it."""
+    fields = {name: MappedField.model_validate({"from": "band"}) for name in names}
+    aim = Target(STORE, "account_id", None, "mirror", fields)
+    client = place.connect("webhook")
+    try:
+        found = client.read(aim, [Address(key_of(n), key_of(n), "") for n in KNOWN], names)
+    finally:
+        client.close()
+    return found

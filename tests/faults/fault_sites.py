@@ -7,19 +7,31 @@ and what the vendor holds afterwards. To put another one under every fault, add 
 from __future__ import annotations
 
 import base64
+import csv
 import json
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 from company import audience_dict
 from e2e_box import KEYS, OBJECTS, TEXT_FIELDS
 from e2e_place import EVERY_CHANGE, body, mapping
-from fault_place import KNOWN, NEW, OTHER, PICKLISTS, VALUE, braze_users, id_of, key_of
+from fault_place import (
+    KNOWN,
+    NEW,
+    OTHER,
+    PICKLISTS,
+    STORE,
+    VALUE,
+    braze_users,
+    id_of,
+    key_of,
+    store_items,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from e2e_box import Box
+    from fault_place import FaultPlace
 
 # What is held of each candidate: its key, then the values. Every record is in it, as often as
 # it is there.
@@ -28,22 +40,36 @@ State = list[tuple[Any, ...]]
 
 @dataclass(frozen=True)
 class Site:
-    """One way of writing; ``numbers`` are its candidates, ``created`` those that it makes."""
+    """One way of writing; ``numbers`` are its candidates, ``created`` those that it makes.
+
+    ``writes`` finds the requests that carry records; faults hit them, or the ``step`` (method and
+    path) that the site names. ``only`` are the faults that it is put through; empty: all.
+    """
 
     name: str
     vendor: str
     given: dict[str, Any]
     writes: str
-    state: Callable[[Box], State]
-    addressed: Callable[[Any], list[str]]
+    state: Callable[[FaultPlace], State]
+    addressed: Callable[[str], list[str]]
     text: str | None = None
     picklist: str | None = None
     numbers: range = KNOWN
     created: range = range(0)
+    object: str = ""
+    by_job: bool = False
+    step: tuple[str, str] | None = None
+    only: frozenset[str] = frozenset()
+
+    @property
+    def hit(self) -> dict[str, str]:
+        """Say which requests a fault hits."""
+        method, path = self.step or ("", self.writes)
+        return {"method": method, "path_regex": path}
 
     def keys_in(self, request: dict[str, Any]) -> set[str]:
         """Name the candidates that one write request is about."""
-        sent = json.loads(base64.b64decode(request["body_base64"]))
+        sent = base64.b64decode(request["body_base64"]).decode()
         by_id = {id_of(self.vendor, n): key_of(n) for n in self.numbers}
         return {by_id.get(address, address) for address in self.addressed(sent)}
 
@@ -66,37 +92,45 @@ def _fields(vendor: str, *, name: bool = False) -> dict[str, Any]:
     return found | ({"Name": free} if name else {})
 
 
-def _accounts(box: Box) -> State:
+def _accounts(place: FaultPlace) -> State:
     names = ", ".join((KEYS["salesforce"], TEXT_FIELDS["salesforce"], PICKLISTS["salesforce"]))
-    found = box.call("salesforce", "GET", "/query", params={"q": f"SELECT {names} FROM Account"})
+    found = place.box.call(
+        "salesforce", "GET", "/query", params={"q": f"SELECT {names} FROM Account"}
+    )
     assert found["done"]
     return [tuple(row[name] for name in names.split(", ")) for row in found["records"]]
 
 
-def _contacts(box: Box) -> State:
+def _contacts(place: FaultPlace) -> State:
     names = (KEYS["hubspot"], TEXT_FIELDS["hubspot"], PICKLISTS["hubspot"])
     params = {"limit": 100, "properties": ",".join(names)}
-    page = box.call("hubspot", "GET", "/crm/v3/objects/contacts", params=params)
+    page = place.box.call("hubspot", "GET", "/crm/v3/objects/contacts", params=params)
     assert "paging" not in page
     rows = [row["properties"] for row in page["results"]]
     return [(row[names[0]], row.get(names[1]) or None, row.get(names[2]) or None) for row in rows]
 
 
-def _members(box: Box) -> State:
+def _members(place: FaultPlace) -> State:
     ids = {id_of("hubspot", n): key_of(n) for n in KNOWN}
-    return [(ids[one], True) for one in box.members()]
+    return [(ids[one], True) for one in place.box.members()]
 
 
-def _users(box: Box) -> State:
-    found = braze_users(box)
+def _users(place: FaultPlace) -> State:
+    found = braze_users(place.box)
     return [
         (key, one.get("follow_up_reason"), one.get("follow_up_priority"))
         for key, one in found.items()
     ]
 
 
-def _audience(box: Box) -> State:
-    return [(key, True) for key, one in braze_users(box).items() if one.get("expansion_education")]
+def _audience(place: FaultPlace) -> State:
+    users = braze_users(place.box)
+    return [(key, True) for key, one in users.items() if one.get("expansion_education")]
+
+
+def _items(place: FaultPlace) -> State:
+    found = store_items(place, ("follow_up_reason", "follow_up_priority"))
+    return [(one.key, *one.values.values()) for one in found if one.ids]
 
 
 def _scores(vendor: str, behavior: str) -> dict[str, Any]:
@@ -109,42 +143,79 @@ def _scores(vendor: str, behavior: str) -> dict[str, Any]:
     return body(vendor, mapping("hubspot", **place, behavior=behavior, fields=fields))
 
 
+def _store() -> dict[str, Any]:
+    place = {"object": STORE, "key": "account_id", "behavior": "mirror"}
+    return body("webhook", mapping("hubspot", **place, fields=_fields("webhook")))
+
+
 def _mirror(vendor: str, **place: str) -> dict[str, Any]:
     known = {"behavior": "mirror", "read_by": ["expansion journey"], "edited_by": "nobody"}
     return audience_dict(destinations={vendor: {**known, **place}}, gates=EVERY_CHANGE)
 
 
-def _record_keys(sent: Any) -> list[str]:
-    return [one.get("id") or one[KEYS["salesforce"]] for one in sent["records"]]
+def _collected(sent: str) -> list[str]:
+    return [one.get("id") or one[KEYS["salesforce"]] for one in json.loads(sent)["records"]]
 
 
-_COLLECTIONS = "/composite/sobjects"
-_TEXT, _PICK = TEXT_FIELDS["salesforce"], PICKLISTS["salesforce"]
+def _uploaded(sent: str) -> list[str]:
+    return [row[KEYS["salesforce"]] for row in csv.DictReader(sent.splitlines())]
+
+
+def _listed(name: str, key: str) -> Callable[[str], list[str]]:
+    return lambda sent: [one[key] for one in json.loads(sent)[name]]
+
+
 _FOLLOW_UP = ("follow_up_reason", "follow_up_priority")
 _ALL = range(KNOWN.start, NEW.stop)
 
+_BY_KEY = Site(
+    "salesforce_by_key",
+    "salesforce",
+    _scores("salesforce", "upsert"),
+    "/composite/sobjects",
+    _accounts,
+    _collected,
+    TEXT_FIELDS["salesforce"],
+    PICKLISTS["salesforce"],
+    numbers=_ALL,
+    created=NEW,
+    object="Account",
+)
+_BY_JOB = replace(
+    _BY_KEY, name="salesforce_by_job", writes="/batches$", addressed=_uploaded, by_job=True
+)
+# The same calls with other records in them: what is about records, and one fault of each kind.
+_BY_ID = (
+    "request_limit_403 row_locked html_500_once truncated_json cut_after cut_after_for_ever "
+    "records_refused records_dropped field_deleted field_read_only option_removed"
+)
+# A job's other steps are put through what can happen there and not at its upload.
+_CLOSING = "cut_before cut_after cut_after_for_ever empty_body json_500_for_ever request_limit_403"
+_LOOKING = "cut_before_for_ever empty_body html_503_for_ever json_500_for_ever truncated_json"
+_TRACK, _tracked = "/users/track", _listed("attributes", "external_id")
+
 SITES: tuple[Site, ...] = (
-    Site(
-        "salesforce_by_key",
-        "salesforce",
-        _scores("salesforce", "upsert"),
-        _COLLECTIONS,
-        _accounts,
-        _record_keys,
-        _TEXT,
-        _PICK,
-        numbers=_ALL,
-        created=NEW,
+    _BY_KEY,
+    replace(
+        _BY_KEY,
+        name="salesforce_by_id",
+        given=_scores("salesforce", "update_only"),
+        numbers=KNOWN,
+        created=range(0),
+        only=frozenset(_BY_ID.split()),
     ),
-    Site(
-        "salesforce_by_id",
-        "salesforce",
-        _scores("salesforce", "update_only"),
-        _COLLECTIONS,
-        _accounts,
-        _record_keys,
-        _TEXT,
-        _PICK,
+    _BY_JOB,
+    replace(
+        _BY_JOB,
+        name="salesforce_by_job_closing",
+        step=("PATCH", "/jobs/ingest/[^/]+$"),
+        only=frozenset(_CLOSING.split()),
+    ),
+    replace(
+        _BY_JOB,
+        name="salesforce_by_job_looking",
+        step=("GET", "/jobs/ingest/"),
+        only=frozenset(_LOOKING.split()),
     ),
     Site(
         "hubspot_contacts",
@@ -152,10 +223,11 @@ SITES: tuple[Site, ...] = (
         _scores("hubspot", "upsert"),
         "/batch/upsert",
         _contacts,
-        lambda sent: [one["id"] for one in sent["inputs"]],
+        _listed("inputs", "id"),
         *_FOLLOW_UP,
         numbers=_ALL,
         created=NEW,
+        object="contacts",
     ),
     Site(
         "hubspot_list",
@@ -163,25 +235,36 @@ SITES: tuple[Site, ...] = (
         _mirror("hubspot", object="list", list="1001"),
         "/memberships/(add|remove)",
         _members,
-        list,
+        json.loads,
     ),
     Site(
         "braze_attributes",
         "braze",
         _scores("braze", "upsert"),
-        "/users/track",
+        _TRACK,
         _users,
-        lambda sent: [one["external_id"] for one in sent["attributes"]],
+        _tracked,
         *_FOLLOW_UP,
         numbers=_ALL,
         created=NEW,
+        object="users",
     ),
     Site(
         "braze_audience",
         "braze",
         _mirror("braze", object="users", list="expansion_education"),
-        "/users/track",
+        _TRACK,
         _audience,
-        lambda sent: [one["external_id"] for one in sent["attributes"]],
+        _tracked,
+    ),
+    Site(
+        "webhook_items",
+        "webhook",
+        _store(),
+        "/items$",
+        _items,
+        _listed("items", "key"),
+        *_FOLLOW_UP,
+        object=STORE,
     ),
 )
