@@ -176,3 +176,20 @@ def test_a_job_that_does_not_end_is_stopped_after_half_an_hour(
     assert 1_800 < waits.now < 1_900
     assert max(waits.slept) == 30
     assert len(waits.slept) < 80
+
+
+@pytest.mark.parametrize("kind", ["cut_before", "cut_after", "html_error"])
+@pytest.mark.parametrize("answered", range(7))
+def test_a_host_that_dies_at_any_step_hears_of_ten_calls_at_most(
+    jobs: module.Salesforce, box: Box, waits: Waits, kind: str, answered: int
+) -> None:
+    before = len(box.requests("salesforce"))
+    box.fault("salesforce", kind, after=answered, times=None)
+    if answered < 3:  # the list, the job, its file: it was not closed
+        with pytest.raises(RetryableError) as error:
+            jobs.send(UPSERT, THREE)
+        assert "Unanswered" not in error.type.__name__
+    else:
+        assert {state for state, _ in told(jobs.send(UPSERT, THREE))} == {"unknown"}
+    assert len(box.requests("salesforce")) - before <= answered + 10
+    assert waits.now <= 60
