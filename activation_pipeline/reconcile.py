@@ -23,6 +23,7 @@ if TYPE_CHECKING:
 
     from activation_pipeline.contract import Contract
     from activation_pipeline.destinations import LiveRecord
+    from activation_pipeline.plan import Plan
     from activation_pipeline.runtime import Runtime
 
 Finding = Literal["agrees", "differs", "missing", "ambiguous", "not_removed"]
@@ -54,11 +55,12 @@ def reconcile(
 ) -> Reconciliation:
     """Read the newest plan's accepted records back and store the counts by finding.
 
+    Where that plan was undone, the undo's records are read instead: they should stand now.
+
     Raises:
         RetryableError, PermanentError: the destination does not answer.
     """
-    evaluation = runtime.ledger.newest(contract.name)
-    plan = evaluation.plan if evaluation else None
+    plan = _standing(contract, destination, runtime)
     if plan is None:
         return Reconciliation(contract.name, destination, None, {})
     log = runtime.ledger.deliveries
@@ -81,7 +83,7 @@ def reconcile(
             addresses = [
                 Address(row["key"], row["destination_id"], row["destination_key"]) for row in rows
             ]
-            fields = list(where.fields)
+            fields = [name for name in where.fields if f"write:{name}" in piece.schema.names]
             records = client.read(where, addresses, fields) if rows else ()
             found.update(
                 _finding(row, record, fields) for row, record in zip(rows, records, strict=True)
@@ -90,6 +92,14 @@ def reconcile(
         contract.name, destination, plan.id, dict(found), now=clock()
     )
     return Reconciliation(contract.name, destination, plan.id, dict(found))
+
+
+def _standing(contract: Contract, destination: str, runtime: Runtime) -> Plan | None:
+    evaluation = runtime.ledger.newest(contract.name)
+    plan = evaluation.plan if evaluation else None
+    undos = runtime.ledger.incidents.undoing(contract.name, destination, plan.id) if plan else ()
+    restoring = [each.restoring for each in undos if each.restoring is not None]
+    return runtime.ledger.plan(restoring[-1]) if restoring else plan
 
 
 def _finding(row: Mapping[str, Any], record: LiveRecord, fields: Sequence[str]) -> Finding:

@@ -21,6 +21,7 @@ from undoing_company import (
 
 from activation_pipeline.errors import RefusedError
 from activation_pipeline.evidence import Pause
+from activation_pipeline.reconcile import reconcile
 from activation_pipeline.rollback import rollback
 
 if TYPE_CHECKING:
@@ -149,6 +150,15 @@ def test_after_a_resume_the_next_plan_sends_what_the_model_says(company: Company
     company.sql("update mart set band = 'medium'")
     go(company, contract)
     assert bands(company) == dict.fromkeys(KEYS, "medium")
+
+
+def test_what_is_read_back_after_an_undo_is_what_it_put_back(company: Company) -> None:
+    contract = twice_delivered(company)
+    done = undo(company, contract)
+    company.destination.records["R-A"]["Band__c"] = "by hand"
+    with company.runtime() as runtime:
+        found = reconcile(contract, "crm", runtime, clock=lambda: company.now)
+    assert (found.plan, found.counts) == (done.restoring, {"agrees": 5, "differs": 1})
 
 
 def test_the_incident_says_who_why_what_and_by_which_plan(company: Company) -> None:
