@@ -105,7 +105,8 @@ def test_simple_salesforce_writes_by_bulk_jobs(session: requests.Session) -> Non
     )
     (failed,) = csv.DictReader(jobs.get_failed_records(told["job_id"]).splitlines())
     assert (failed[KEY], failed["sf__Error"].split(":")[0]) == ("W-1", "REQUIRED_FIELD_MISSING")
-    assert jobs.get_unprocessed_records(told["job_id"]).splitlines() == [f'"Name","{KEY}"']
+    (header,) = csv.reader(jobs.get_unprocessed_records(told["job_id"]).splitlines())
+    assert set(header) == {"Name", KEY}  # the client keeps no order of columns
 
 
 def test_simple_salesforce_sees_the_refusals(session: requests.Session) -> None:
