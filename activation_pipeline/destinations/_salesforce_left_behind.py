@@ -53,6 +53,11 @@ class LeftBehind:
                 raise RetryableError(str(error), retry_after=error.retry_after) from None
             self._clear.add(object_name)
 
+    def forget(self, object_name: str) -> None:
+        """Look again before the next write: a job of our own was lost from sight."""
+        with self._looking:
+            self._clear.discard(object_name)
+
     def _running(self, object_name: str) -> Iterator[str]:
         us = bare_id(self._session.user_id())
         for job in self._jobs():

@@ -15,6 +15,7 @@ import tenacity
 
 from activation_pipeline.destinations import BatchOutcome
 from activation_pipeline.destinations._batch import send_in_parts
+from activation_pipeline.destinations._http import UnansweredError
 from activation_pipeline.destinations._salesforce_bulk import (
     BYTES_PER_JOB,
     RECORDS_PER_JOB,
@@ -109,7 +110,7 @@ class Sender:
         """
         if self._sizes.bulk_from is not None:
             self._left_behind.wait(sobject.name)
-        posts = _Posts(self._session, self._sizes, self._jobs, target, sobject)
+        posts = _Posts(self._session, self._sizes, self._jobs, self._left_behind, target, sobject)
         waiting, settled = ready, BatchOutcome()
 
         def attempt() -> Sequence[Ready]:
@@ -147,6 +148,7 @@ class _Posts:
     session: SalesforceSession
     sizes: Sizes
     jobs: threading.BoundedSemaphore
+    left_behind: LeftBehind
     target: Target
     sobject: SObject
 
@@ -169,12 +171,23 @@ class _Posts:
         is_many = self.sizes.by_job(self.target, len(part))
         if is_many and all(fits(job.address(one), one) for one in part):
             with self.jobs:
-                return job.write(part)
+                return self._by_job(job, part)
         key = self._key_name()
         creates = self.target.behavior == "create_only"
         method, path, body = request_for(self.target, self.sobject.name, key, part)
         answer = self.session.call(method, path, body=body, repeat=not creates)
         return outcome_of(answer, part, creates=creates)
+
+    def _by_job(self, job: Job, part: Sequence[Ready]) -> BatchOutcome:
+        """Send by a job; one that may run on is looked for before the next write."""
+        try:
+            outcome = job.write(part)
+        except UnansweredError:
+            self.left_behind.forget(self.sobject.name)
+            raise
+        if any(one.code == "unanswered" for one in outcome.faults):  # one of several jobs
+            self.left_behind.forget(self.sobject.name)
+        return outcome
 
     def _job(self) -> Job:
         column = BY_ID if self.target.behavior == "update_only" else self._key_name() or BY_ID

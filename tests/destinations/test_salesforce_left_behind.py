@@ -59,6 +59,17 @@ def test_it_is_looked_for_once(
     assert len(listed) == 2  # one by the client that was killed
 
 
+def test_a_client_that_lost_its_own_job_from_sight_looks_again(
+    jobs: module.Salesforce, killed: None, box: Box
+) -> None:
+    """A process may keep its client for days."""
+    del killed
+    assert jobs.send(UPDATE, [record(1, **{REASON: "newer"})]).faults == ()
+    assert reasons(jobs)[0] == "newer"
+    listed = [one for one in box.requests("salesforce") if "jobs/ingest?" in one["path"]]
+    assert len(listed) == 2
+
+
 def test_without_jobs_nobody_looks_for_any(
     salesforce_of: Callable[..., module.Salesforce], box: Box
 ) -> None:
