@@ -119,7 +119,7 @@ class Transport:
         self.pace = pace
         self.patience = patience
         self.clockwork = clockwork
-        # What the vendor said last about limits and quotas, to whichever thread.
+        # What the vendor said last of limits and quotas; a page of a proxy says nothing of them.
         self.newest: CaseInsensitiveDict[str] | None = None
         self._line = Line(base_url, auth)
         self._breaker = Breaker(vendor)
@@ -262,7 +262,8 @@ class Transport:
         finally:
             self._breaker.leave(number, failed=failed)
         call.answered = True
-        self.newest = answer.headers
+        if not failed:
+            self.newest = answer.headers
         return answer
 
 

@@ -104,10 +104,10 @@ class Pace:
             RetryableError: the shared count cannot be used.
         """
         name = self.lane_of(path)
-        lane, began = self._lanes[name], self.clockwork.today()
+        lane, began = self._lanes[name], self.clockwork.clock()
         while (delay_s := self._delay(name, lane)) > 0:
             self.clockwork.sleep(delay_s)
-        return self.clockwork.today() - began
+        return self.clockwork.clock() - began
 
     def heard(self, path: str, headers: CaseInsensitiveDict[str] | None) -> None:
         """End a request; None where no answer came."""
@@ -123,7 +123,7 @@ class Pace:
         """Let nobody go for so long: the vendor refused a request for being one too many."""
         lane = self._lanes[self.lane_of(path)]
         with self._changed:
-            lane.held_until = max(lane.held_until, self.clockwork.today() + seconds)
+            lane.held_until = max(lane.held_until, self.clockwork.clock() + seconds)
             lane.room = 0
 
     def seconds(self, name: str, requests: int) -> float:
@@ -143,7 +143,7 @@ class Pace:
         """Take a turn and answer 0, or answer how long to wait before asking again."""
         with self._changed:
             while True:
-                held_s = lane.held_until - self.clockwork.today()
+                held_s = lane.held_until - self.clockwork.clock()
                 if held_s > 0:
                     return held_s
                 # Where the answers leave no room, one request goes alone and finds out.
@@ -153,7 +153,7 @@ class Pace:
             delay_s = self._taken(name, lane)
             if not delay_s:
                 lane.on_their_way += 1
-                lane.sent.append(self.clockwork.today())
+                lane.sent.append(self.clockwork.clock())
                 if lane.room:
                     lane.room -= 1
             return delay_s
@@ -177,7 +177,7 @@ class Pace:
         lane.room = told.left - margin // 2 - lane.on_their_way
         if lane.room <= 0:
             pause_s = self._until_some_left(lane, margin) if told.pause_s is None else told.pause_s
-            lane.held_until = max(lane.held_until, self.clockwork.today() + pause_s)
+            lane.held_until = max(lane.held_until, self.clockwork.clock() + pause_s)
 
     def _others(self, lane: _Lane, told: Told, margin: int) -> int:
         """Count what somebody else asked in the window that rolls, where it is more than a few."""
@@ -191,7 +191,7 @@ class Pace:
         return others if others > margin // 2 else 0
 
     def _ours(self, lane: _Lane) -> int:
-        oldest = self.clockwork.today() - lane.ceiling.interval_s
+        oldest = self.clockwork.clock() - lane.ceiling.interval_s
         while lane.sent and lane.sent[0] <= oldest:
             lane.sent.popleft()
         return len(lane.sent)
@@ -204,7 +204,7 @@ class Pace:
         window_s = lane.ceiling.interval_s
         if self._ours(lane) < count:
             return window_s * _WHILE
-        return lane.sent[count - 1] + window_s - self.clockwork.today()
+        return lane.sent[count - 1] + window_s - self.clockwork.clock()
 
     def _change(self, lane: _Lane, most: int) -> None:
         if lane.most != most:
