@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any, Literal
 
 from activation_pipeline.live import agrees
 from activation_pipeline.outgoing import plain_values
+from activation_pipeline.plan import WITHDRAW
 from activation_pipeline.prior import value_before
 
 if TYPE_CHECKING:
@@ -116,7 +117,7 @@ def _record(rules: Rules, row: Row, live: LiveRecord) -> Undone:
         return Undone(left=left)
     undone = _row(rules, row, live, back)
     if not row["held"] or (not left and _is_all_of_it(rules, row, written)):
-        undone["operation"] = "withdraw"
+        undone["operation"] = WITHDRAW
     return Undone(undone, left)
 
 
