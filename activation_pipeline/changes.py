@@ -152,14 +152,12 @@ def judged_query(contract: Contract, name: str, *, room: int | None) -> exp.Sele
     destination = contract.destinations[name]
     fields = written_fields(destination, contract.launch.caveats)
     kept = exp.not_(any_of([column(f"write:{f}") for f in fields])) if fields else exp.false()
+    # Who has to leave is offered again, however often the destination refused to let them go.
+    again = exp.and_(exp.not_(is_null(column("code", "r"))), exp.not_(column("is_gone", "c")))
     before = exp.DPipe(this=exp.Literal.string("rejected_before:"), expression=column("code", "r"))
     reason = exp.Coalesce(
         this=column("policy"),
-        expressions=[
-            exp.Case()
-            .when(kept, exp.Literal.string("edit_kept"))
-            .when(exp.not_(is_null(column("code", "r"))), before)
-        ],
+        expressions=[exp.Case().when(kept, exp.Literal.string("edit_kept")).when(again, before)],
     )
     same = [column(each, "c").eq(column(each, "r")) for each in ("key", "destination_id")]
     passed = (

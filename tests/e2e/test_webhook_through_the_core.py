@@ -293,3 +293,17 @@ def test_an_undo_brings_items_back_as_old_as_they_were(place: StorePlace) -> Non
         assert back[key]["valid_until"] == first[key]["valid_until"]
         assert back[key]["version"] == 3
     assert place.held("A-1")["A-1"].values == {REASON: "low"}
+
+
+def test_a_deletion_that_was_refused_is_asked_for_again(place: StorePlace) -> None:
+    """What was said of somebody who opted out must not stay because a store said no once."""
+    contract = place.contract(follow_up())
+    place.run(contract)
+    place.opt_out(1)
+    place.plan(contract)
+    place.box.fault("webhook", "refuse_records", path_regex="/items", keys=["A-1"])
+    assert place.send(contract).outcome == "rejected"
+    assert place.held("A-1")["A-1"].ids == ("A-1",)
+    again = place.run(contract)
+    assert (again.rows, again.outcome) == (1, "delivered")
+    assert place.held("A-1")["A-1"].ids == ()
