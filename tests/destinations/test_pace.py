@@ -138,6 +138,21 @@ def test_an_account_that_others_use_too_is_not_overdrawn(
     assert left_over / 2 < ours <= left_over + 190
 
 
+def test_another_process_of_ours_is_not_taken_for_somebody_else(
+    waits: Waits, tmp_path: Path
+) -> None:
+    """It counts already; leaving it its share as well would halve the pace of both."""
+    account = Account(waits, 190)
+    both = [pace_of(waits, Ceiling(190, 10.0), tmp_path / "one.sqlite") for _ in range(2)]
+    for at in range(540):
+        pace = both[at % 2]
+        pace.wait(PATH)
+        pace.heard(PATH, account.take())
+    assert waits.now - 1_000 == pytest.approx(20, abs=0.5)
+    for pace in both:
+        pace.close()
+
+
 def test_near_the_end_everybody_waits_and_one_goes_to_find_out(waits: Waits) -> None:
     pace = pace_of(waits, Ceiling(190, 10.0))
     pace.wait(PATH)
