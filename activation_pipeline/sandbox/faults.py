@@ -7,6 +7,7 @@ destination act at once and stay until ``set_up_restored`` or a reset.
 
 from __future__ import annotations
 
+import asyncio
 import re
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
@@ -151,6 +152,7 @@ class Faults:
         self._vendors = vendors
         self._org = org
         self._edited: tuple[Any, dict[str, VendorOrg]] | None = None
+        self.cleared = asyncio.Event()
 
     def add(self, fault: Fault, now: datetime) -> None:
         """Let a fault wait, or change the set-up at once.
@@ -198,7 +200,9 @@ class Faults:
         ]
 
     def clear(self) -> None:
-        """Drop every waiting fault; edits of the set-up stay."""
+        """Drop every waiting fault, and let what is held up go on; edits of the set-up stay."""
+        self.cleared.set()
+        self.cleared = asyncio.Event()
         self._store.clear("fault")
 
     def take(self, call: Call, vendor: Vendor) -> Plan | None:

@@ -7,6 +7,7 @@ vendor's function runs in one transaction, which a refusal rolls back.
 from __future__ import annotations
 
 import asyncio
+import contextlib
 from dataclasses import replace
 from typing import TYPE_CHECKING
 from urllib.parse import parse_qsl
@@ -39,7 +40,7 @@ class Gateway:
         call = self._note(scope, await _body(receive))
         plan = self._plan(call)
         if plan is not None and plan.delay_s:
-            await asyncio.sleep(plan.delay_s)
+            await self._hold(plan.delay_s)
         answer = self._answer(call, plan)
         self._sandbox.journal.settle(
             call.number, None if answer.cut else answer.status, plan.kind if plan else None
@@ -48,6 +49,11 @@ class Gateway:
             await _cut(scope, receive)
         else:
             await _reply(send, answer)
+
+    async def _hold(self, seconds: float) -> None:
+        """Let a call wait; it goes on at once when the faults are cleared."""
+        with contextlib.suppress(TimeoutError):
+            await asyncio.wait_for(self._sandbox.faults.cleared.wait(), seconds)
 
     def _note(self, scope: Scope, body: bytes) -> Call:
         now = self._sandbox.clock()

@@ -89,7 +89,7 @@ def _fields(vendor: str, *, name: bool = False) -> dict[str, Any]:
     listed = {**free, "allowed": [VALUE, OTHER]}
     picklist = PICKLISTS.get(vendor, "follow_up_priority")
     found = {TEXT_FIELDS.get(vendor, "follow_up_reason"): free, picklist: listed}
-    return found | ({"Name": free} if name else {})
+    return found | ({"Name": dict(free)} if name else {})
 
 
 def _accounts(place: FaultPlace) -> State:

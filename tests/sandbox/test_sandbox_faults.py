@@ -102,6 +102,19 @@ def test_a_slow_answer_lets_others_pass(place: Place, hs: Caller) -> None:
     assert time.monotonic() - began >= 0.6
 
 
+def test_what_is_held_up_goes_on_when_the_faults_are_cleared(place: Place, hs: Caller) -> None:
+    place.fault("hubspot", "slow", seconds=60)
+    slow = threading.Thread(target=lambda: hs("POST", UPSERT, json={"inputs": [HOT]}))
+    began = time.monotonic()
+    slow.start()
+    while not place.received("hubspot"):
+        assert time.monotonic() - began < 30
+    place.own("DELETE", "faults")
+    slow.join()
+    assert time.monotonic() - began < 30
+    assert priority(hs) == "hot"
+
+
 def test_dropped_records_are_in_neither_list(place: Place, hs: Caller, sf: Caller) -> None:
     inputs = [{**HOT, "id": key, "objectWriteTraceId": key} for key in ("cnt_1", "cnt_2", "cnt_3")]
     place.fault("hubspot", "drop_records", keys=["cnt_1"])
