@@ -190,8 +190,8 @@ def told(headers: CaseInsensitiveDict[str]) -> Told | None:
     most, left, interval_ms = (_number(headers, name) for name in names)
     if not most or left is None or not interval_ms:
         return None
-    scaled = round(most * _INTERVAL_S * 1000 / interval_ms)
-    return Told(max(1, scaled), left)
+    windows = _INTERVAL_S * 1000 / interval_ms
+    return Told(max(1, round(most * windows)), round(left * windows))
 
 
 def daily_quota(headers: CaseInsensitiveDict[str] | None) -> tuple[int | None, int | None]:

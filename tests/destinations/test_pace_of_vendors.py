@@ -8,15 +8,20 @@ from __future__ import annotations
 
 from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime, timedelta
+from email.utils import format_datetime
 from typing import TYPE_CHECKING, Any
 
 import pytest
 import requests
 from destination_cases import API_KEY, TOKEN, Box, Waits, mapped, target
+from requests.structures import CaseInsensitiveDict
 
 from activation_pipeline import destinations
 from activation_pipeline.destinations import Address, OutgoingRecord, braze, hubspot
+from activation_pipeline.destinations._braze_session import told as braze_told
 from activation_pipeline.destinations._http import Clockwork
+from activation_pipeline.destinations._hubspot_session import told as hubspot_told
+from activation_pipeline.destinations._pace import Told
 from activation_pipeline.errors import ConfigurationError, RetryableError
 from activation_pipeline.sandbox import running_sandbox
 
@@ -65,6 +70,33 @@ def record(at: int) -> OutgoingRecord:
 
 def refused(box: Box, vendor: str) -> int:
     return sum(one["status"] == 429 for one in box.requests(vendor))
+
+
+@pytest.mark.parametrize(
+    ("interval_ms", "expected"), [("10000", Told(190, 40)), ("5000", Told(380, 80)), ("", None)]
+)
+def test_a_limit_is_read_with_its_own_interval(interval_ms: str, expected: Told | None) -> None:
+    names = ("Max", "Remaining", "Interval-Milliseconds")
+    values = zip(names, ("190", "40", interval_ms), strict=True)
+    headers = CaseInsensitiveDict({f"X-HubSpot-RateLimit-{name}": one for name, one in values})
+    assert hubspot_told(headers) == expected
+
+
+@pytest.mark.parametrize(
+    ("limit_s", "reset", "expected"),
+    [
+        ("3000", 1_790_000_003, Told(3_000, 5, pause_s=3.0)),
+        ("1000", 1_790_003_600, None),
+        ("", 1_790_000_003, None),
+    ],
+)
+def test_a_window_of_braze_is_read_by_its_own_clock(
+    limit_s: str, reset: int, expected: Told | None
+) -> None:
+    date = format_datetime(datetime.fromtimestamp(1_790_000_000, tz=UTC), usegmt=True)
+    headers = {"Limit": limit_s, "Remaining": "5", "Reset": str(reset)}
+    told = {f"x-ratelimit-{name}": value for name, value in headers.items()}
+    assert braze_told(CaseInsensitiveDict({**told, "Date": date})) == expected
 
 
 @pytest.mark.parametrize("most", [30, 190])
