@@ -223,10 +223,17 @@ def _item_back(rules: Rules, row: Row, live: LiveRecord) -> Undone:
     why = rules.barred(row["key"], row["destination_id"]) if returns else None
     if why is not None:
         return Undone(left=(why,))
+    # A field that the plan left alone keeps what is there now.
+    stood = {
+        name: row[f"live:{name}"]
+        if returns or row[f"write:{name}"]
+        else dumps(live.values.get(name), default=str)
+        for name in rules.types
+    }
+    if None in stood.values():
+        return Undone(left=("cannot_restore",))
     try:
-        if any(row[f"live:{name}"] is None for name in rules.types):
-            return Undone(left=("cannot_restore",))
-        back = {n: value_before(row[f"live:{n}"], kind) for n, kind in rules.types.items()}
+        back = {name: value_before(stood[name], kind) for name, kind in rules.types.items()}
     except ValueError:
         return Undone(left=("cannot_restore",))
     whole = _row(rules, row, live, back)
