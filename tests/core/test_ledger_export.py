@@ -11,6 +11,7 @@ import duckdb
 import pytest
 from company import audience_dict, make_contract
 from desk import build, go, plan, send, sign, stock
+from undoing_company import undo
 
 from activation_pipeline.errors import ConfigurationError, RetryableError, WarehouseError
 from activation_pipeline.ledger_export import ExportedLedger, export_ledger
@@ -159,6 +160,23 @@ def test_members_of_a_list_are_there_too(company: Company) -> None:
         (1, "B", "add", "accepted"),
         (2, "B", "remove", "accepted"),
     ]
+
+
+def test_an_undo_is_history_too(company: Company) -> None:
+    stock(company, "AB")
+    contract = build(company, gates=ANY_ADD)
+    go(company, contract)
+    undo(company, contract)
+    export(company)
+    found = rows(company, f"select delivery, key, operation, state from {RECORDS} order by all")
+    assert found == [
+        (1, "A", "add", "accepted"),
+        (1, "B", "add", "accepted"),
+        (2, "A", "withdraw", "accepted"),
+        (2, "B", "withdraw", "accepted"),
+    ]
+    plans = f"select count(distinct plan), min(planned) from {DELIVERIES}"
+    assert rows(company, plans) == [(2, 2)]
 
 
 def test_no_value_of_a_field_is_exported(company: Company) -> None:
