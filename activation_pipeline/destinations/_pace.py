@@ -19,6 +19,7 @@ from typing import TYPE_CHECKING
 
 from activation_pipeline.destinations._exchange import DEFAULT_CLOCKWORK, Clockwork
 from activation_pipeline.destinations._pace_log import Books, Log
+from activation_pipeline.errors import RetryableError
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -112,12 +113,16 @@ class Pace:
     def heard(self, path: str, headers: CaseInsensitiveDict[str] | None) -> None:
         """End a request; None where no answer came."""
         lane = self._lanes[self.lane_of(path)]
-        told = self.told(headers) if headers is not None else None
         with self._changed:
             lane.on_their_way -= 1
+            self._changed.notify_all()
+            if headers is None:
+                return
+            told = self.told(headers)
             if told is not None:
                 self._correct(lane, told)
-            self._changed.notify_all()
+            else:
+                lane.room = None  # an answer that tells nothing leaves the pace to the log
 
     def hold(self, path: str, seconds: float) -> None:
         """Let nobody go for so long: the vendor refused a request for being one too many."""
@@ -186,7 +191,10 @@ class Pace:
         used = told.most - told.left
         if used - self._ours(lane) <= margin // 2:
             return 0
-        ours = max(self._ours(lane), lane.log.shared(self.clockwork.today()))
+        try:
+            ours = max(self._ours(lane), lane.log.shared(self.clockwork.today()))
+        except RetryableError:
+            return 0  # the request is answered, so this is no time to fail; the next one will
         others = used - ours
         return others if others > margin // 2 else 0
 
