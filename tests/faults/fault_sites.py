@@ -161,6 +161,12 @@ def _uploaded(sent: str) -> list[str]:
     return [row[KEYS["salesforce"]] for row in csv.DictReader(sent.splitlines())]
 
 
+def _joining_or_leaving(sent: str) -> list[str]:
+    body = json.loads(sent)
+    both = [*body.values()] if isinstance(body, dict) else [body]
+    return [record for ids in both for record in ids]
+
+
 def _listed(name: str, key: str) -> Callable[[str], list[str]]:
     return lambda sent: [one[key] for one in json.loads(sent)[name]]
 
@@ -235,7 +241,7 @@ SITES: tuple[Site, ...] = (
         _mirror("hubspot", object="list", list="1001"),
         "/memberships/(add|remove)",
         _members,
-        json.loads,
+        _joining_or_leaving,
     ),
     Site(
         "braze_attributes",
