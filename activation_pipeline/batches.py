@@ -84,12 +84,24 @@ def _slices(cut: Cut) -> Iterator[list[Batch]]:
             broken = outgoing.held_rows(piece, schema, fields)
             held = _held(cut, piece, {row.row: (row.code, row.field) for row in broken})
             records = outgoing.records(piece, fields, frozenset(held))
-            yield [
-                _batch(
-                    cut, first, range(start, min(start + cut.size, piece.num_rows)), records, held
-                )
-                for start in range(0, piece.num_rows, cut.size)
-            ]
+            keys = piece.column("key").to_pylist()
+            yield [_batch(cut, first, rows, records, held) for rows in cuts(keys, cut.size)]
+
+
+def cuts(keys: Sequence[str], size: int) -> Iterator[range]:
+    """Cut rows into batches of at most ``size``, so that no batch has a key twice.
+
+    A key that moved to another record has a row for each, one after the other; a destination
+    tells by the key what became of a record.
+    """
+    start, seen = 0, set[str]()
+    for row, key in enumerate(keys):
+        if row - start == size or key in seen:
+            yield range(start, row)
+            start, seen = row, set()
+        seen.add(key)
+    if start < len(keys):
+        yield range(start, len(keys))
 
 
 def _batch(
