@@ -14,6 +14,7 @@ from activation_pipeline.errors import PermanentError, RefusedError
 from activation_pipeline.rejoining import barring
 from activation_pipeline.restoration import Rules
 from activation_pipeline.runtime import target
+from activation_pipeline.snapshots import verify_content
 from activation_pipeline.undoing import Desk, part_types
 
 if TYPE_CHECKING:
@@ -48,7 +49,7 @@ def opened(
         returning: the operation of those rows whose undo would bring somebody back to a list.
 
     Raises:
-        RefusedError: nobody knows what stood before.
+        RefusedError: nobody knows what stood before: the snapshot is gone, or was changed.
         RetryableError, PermanentError: the destination does not answer, or its object is gone.
     """
     part = runtime.snapshots.part(contract.name, plan.id, destination)
@@ -58,6 +59,7 @@ def opened(
             "knows what stood before; undo it by hand",
             clause="plan",
         )
+    verify_content(part, plan.part(destination).content)
     types = part_types(part)
     client = runtime.client(contract, destination)
     broken = _refused(client, target(undoing_contract(contract, destination, types), destination))

@@ -20,7 +20,7 @@ from activation_pipeline.expressions import column, named
 from activation_pipeline.plan import PlanPart
 from activation_pipeline.restoration import is_overtaken, undo
 from activation_pipeline.settle import open_delivered
-from activation_pipeline.snapshots import content_hash, python_rows, verify_content
+from activation_pipeline.snapshots import content_hash, python_rows
 from activation_pipeline.undo_report import BARRED, OVERTAKEN, Tally
 from activation_pipeline.warehouse import parquet
 
@@ -65,11 +65,9 @@ def freeze_undo(
     """Write the undo's snapshot into ``desk.folder``: ``<destination>.parquet`` and withheld.
 
     Raises:
-        RefusedError: the plan's own snapshot is gone, or is not what was sent.
         RetryableError, PermanentError: the destination does not answer.
     """
     source = desk.runtime.snapshots.part(desk.plan.contract, desk.plan.id, desk.destination)
-    verify_content(source, desk.plan.part(desk.destination).content)
     sent = _sent_rows(desk, source, rules)
     path = desk.folder / f"{desk.destination}.parquet"
     rest = desk.folder / f"{desk.destination}.withheld.parquet"
@@ -201,7 +199,6 @@ def overtaken(
     been put on a list of those to leave alone.
     """
     path = desk.runtime.snapshots.part(desk.plan.contract, desk.plan.id, desk.destination)
-    verify_content(path, desk.plan.part(desk.destination).content)
     held: dict[tuple[str, str], str] = {}
     at = 0
     for piece in _pieces(path, desk.target):

@@ -105,3 +105,41 @@ def test_a_freeze_stops_everything_until_a_resume(place: Installation) -> None:
     assert "frozen" in place.run("status", NAME).stdout
     assert place.report("freeze", NAME, *WORD)["action"] == "freeze"
     assert place.run("freeze", NAME, *WORD, "--destination", "nowhere").exit_code == 2
+
+
+def disturbed(place: Installation, kind: str, **options: object) -> None:
+    asked = {"vendor": "salesforce", "kind": kind, **options}
+    url = f"{place.vendor}/_sandbox/faults"
+    requests.post(url, json=asked, timeout=10).raise_for_status()
+
+
+def test_a_destination_that_refuses_us_ends_with_five_and_the_next_undo_goes_on(
+    place: Installation,
+) -> None:
+    delivered(place)
+    secret = place.environment["SALESFORCE_CLIENT_SECRET"]
+    place.environment["SALESFORCE_CLIENT_SECRET"] = "another"  # noqa: S105 - it is wrong
+    failed = place.run("rollback", NAME, *WORD)
+    assert failed.exit_code == 5
+    assert "salesforce" in failed.stderr
+    report = place.report("rollback", NAME, *WORD)
+    assert (report["exit_code"], report["destinations"][0]["error"]["kind"]) == (5, "permanent")
+    place.environment["SALESFORCE_CLIENT_SECRET"] = secret
+    assert place.run("rollback", NAME, *WORD).exit_code == 0
+
+
+def test_a_record_that_is_refused_ends_with_four(place: Installation) -> None:
+    delivered(place)
+    disturbed(place, "refuse_records", path_regex="composite/sobjects")
+    done = place.run("rollback", NAME, *WORD)
+    assert done.exit_code == 4, done.stdout
+    assert "1 did not arrive" in done.stdout
+    assert place.run("rollback", NAME, *WORD).exit_code == 0
+
+
+def test_a_field_that_became_read_only_is_left_to_a_person(place: Installation) -> None:
+    delivered(place)
+    disturbed(place, "field_read_only", object="Account", field="Churn_Risk_Band__c")
+    left = place.run("rollback", NAME, *WORD)
+    assert left.exit_code == 4, left.stdout
+    assert "left alone: 6 cannot_restore" in left.stdout
