@@ -1,0 +1,149 @@
+"""Sections 8 to 10 and the launch: what stops a workflow, who answers for it, who approved it."""
+
+from __future__ import annotations
+
+from typing import Annotated, Any, Literal
+
+from pydantic import Field, StringConstraints, model_validator
+from pydantic_core import PydanticCustomError
+
+from activation_pipeline.contract._section import Section
+
+# Pydantic reads these at run time: they are the types of fields.
+from activation_pipeline.notation import (
+    Count,
+    Day,
+    Identifier,
+    Name,
+    Ratio,
+    Role,
+    Text,
+)
+
+
+class GateSpec(Section):
+    """One gate as the contract names it; ``params`` are checked against the gate itself."""
+
+    name: Name
+    params: dict[str, Any] = Field(default={})
+    warn: Annotated[bool, Field(strict=True)] = False
+
+    @model_validator(mode="before")
+    @classmethod
+    def _one_key(cls, value: object) -> object:
+        if isinstance(value, str):
+            return {"name": value}
+        if not isinstance(value, dict) or set(value) >= {"name"}:
+            return value
+        if len(value) != 1:
+            code = "gate_is_one_key"
+            raise PydanticCustomError(
+                code, "a gate is one name with its limits, as in match_rate: {{at_least: 0.98}}"
+            )
+        name, params = next(iter(value.items()))
+        params = (
+            dict(params) if isinstance(params, dict) else {"": params} if params is not None else {}
+        )
+        warn = params.pop("warn", False)
+        return {"name": name, "params": params, "warn": warn}
+
+    @property
+    def signers(self) -> tuple[str, ...]:
+        """Name the roles in ``by``, where the gate has one; a list or a single role."""
+        by = self.params.get("by") or ()
+        return (by,) if isinstance(by, str) else tuple(by)
+
+
+class Owners(Section):
+    """9. Owners: four roles, not all of them the data team."""
+
+    source_model: Role
+    destination_field: Role
+    workflow: Role
+    outcome: Role
+
+
+class PauseRules(Section):
+    """When the workflow pauses by itself; each limit is inclusive: at the limit it still runs."""
+
+    rejected_above: Ratio | None = None
+    drift_above: Ratio | None = None
+    failed_runs: Annotated[int, Field(ge=1, strict=True)] | None = None
+    match_rate_fall: Ratio | None = None
+
+
+class RollbackRules(Section):
+    """What an undo does with records and members that a plan brought to a destination.
+
+    ``created``: the fields that we wrote on a record that we made are emptied, or kept; the record
+    itself is never deleted. ``members``: who was added is removed again and who was removed comes
+    back, or all is kept.
+    """
+
+    created: Literal["clear", "keep"] = "clear"
+    members: Literal["restore", "keep"] = "restore"
+
+
+def _is_usual(rules: RollbackRules) -> bool:
+    return rules == RollbackRules()
+
+
+class Monitoring(Section):
+    """10. Monitoring and rollback: who hears of it, what pauses it, who restarts it."""
+
+    alert: Annotated[tuple[Role, ...], Field(min_length=1)]
+    pause_when: PauseRules
+    on_pause: Literal["keep_previous", "freeze", "restore_previous"]
+    restarted_by: Role
+    reconcile: Literal["daily", "weekly", "monthly"] = "daily"
+    # Left out where it says nothing new: fingerprints of before there were such rules still hold.
+    rollback: Annotated[RollbackRules, Field(exclude_if=_is_usual)] = RollbackRules()
+    first_review: Day
+
+
+class Caveats(Section):
+    """How a launch with caveats is limited; exactly one limit."""
+
+    at_most: Count | None = None
+    share: Ratio | None = None
+    alert_only: Literal[True] | None = None
+    fields: Annotated[tuple[Identifier, ...], Field(min_length=1)] | None = None
+
+    @model_validator(mode="after")
+    def _exactly_one(self) -> Caveats:
+        given = [name for name in type(self).model_fields if getattr(self, name) is not None]
+        if len(given) != 1:
+            code = "one_caveat"
+            raise PydanticCustomError(
+                code,
+                "names {count} limits; write exactly one of at_most, share, alert_only, fields",
+                {"count": len(given)},
+            )
+        return self
+
+
+class Approval(Section):
+    """A named role's word on one fingerprint and one version of the source model's logic."""
+
+    role: Role
+    by: Text
+    on: Day
+    fingerprint: Annotated[str, StringConstraints(pattern=r"^[0-9a-f]{16}$")]
+    definition: Annotated[str, StringConstraints(pattern=r"^[0-9a-f]{16}$")] | None = None
+
+
+class Launch(Section):
+    """The launch review's decision, its caveats and who approved."""
+
+    decision: Literal["launch", "launch_with_caveats", "pause"]
+    caveats: Caveats | None = None
+    approvals: tuple[Approval, ...] = ()
+
+    @model_validator(mode="after")
+    def _caveats_with_caveats(self) -> Launch:
+        if (self.decision == "launch_with_caveats") != (self.caveats is not None):
+            code = "caveats_mismatch"
+            raise PydanticCustomError(
+                code, "caveats and decision launch_with_caveats go together; write both or neither"
+            )
+        return self
