@@ -40,6 +40,7 @@ def written(box: Box, vendor: str, *, since: int) -> Counter[str]:
     return Counter(
         each["id"]
         for request in box.writes(vendor, since=since)
+        if request["body"]  # else the sender died before all of it was there
         for each in json.loads(request["body"])[named]
     )
 
@@ -61,7 +62,7 @@ def test_an_undo_that_was_killed_is_finished_by_the_next_one(
     assert {k: v or None for k, v in found.items()} == before | {last: "by hand"}
     counts = written(place.box, vendor, since=since)
     repeated = [key for key, count in counts.items() if count > 1]
-    assert len(repeated) in {0, BATCH}
+    assert len(repeated) <= BATCH
     assert undo(place, contract).changes_nothing
     with place.runtime() as runtime:
         assert len(runtime.ledger.incidents.all(contract.name)) == 1
