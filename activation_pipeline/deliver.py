@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 from activation_pipeline.errors import RefusedError
 from activation_pipeline.recheck import check_pauses, permitted_plan, recheck
 from activation_pipeline.report import report
+from activation_pipeline.second_look import FRESH_FOR, edited_since
 from activation_pipeline.sending import Sending, send_part, waiting_rows
 from activation_pipeline.settle import settle
 
@@ -49,7 +50,8 @@ def deliver(
     plan = permitted_plan(contract, evaluation, now=now)
     if contract.launch.caveats and contract.launch.caveats.alert_only:
         return report(runtime, plan, destination, outcome="alert_only")
-    if not waiting_rows(runtime, plan, destination):
+    waiting = waiting_rows(runtime, plan, destination)
+    if evaluation is None or not waiting:  # without an evaluation no plan was permitted
         settle(runtime, contract.name, destination, now=now)
         return report(runtime, plan, destination)
     if runtime.ledger.incidents.is_undone(plan.id):
@@ -59,6 +61,8 @@ def deliver(
             clause="plan",
         )
     held = recheck(contract, plan, destination, runtime, now=now)
+    if now - evaluation.at > FRESH_FOR:
+        held = edited_since(contract, plan, destination, runtime, waiting=waiting) | held
     return send_part(
         Sending(
             contract=contract,
