@@ -13,7 +13,7 @@ import pytest
 from company import NOW, Company
 from e2e_box import Box
 from e2e_place import Clock
-from fault_place import FaultPlace, Template, org_with_our_options, write_records
+from fault_place import MEMORY, FaultPlace, Template, org_with_our_options, write_records
 
 from activation_pipeline.sandbox import running_sandbox
 
@@ -22,9 +22,6 @@ if TYPE_CHECKING:
     from contextlib import AbstractContextManager
 
     from fault_sites import Site, State
-
-# Ledger and sandbox commit to disk often; in memory nobody waits for it.
-MEMORY = "/dev/shm" if Path("/dev/shm").is_dir() else None  # noqa: S108 - a fresh folder in it
 
 
 class Opening(Protocol):

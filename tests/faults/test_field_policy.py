@@ -15,9 +15,9 @@ from typing import TYPE_CHECKING, get_args
 
 import pytest
 from company import NOW, Company
-from conftest import MEMORY
 from e2e_box import Box
 from e2e_place import Clock
+from fault_place import MEMORY
 from policy_oracle import (
     FRESH,
     HAND,
