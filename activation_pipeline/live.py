@@ -17,7 +17,7 @@ import pyarrow.parquet as pq
 
 from activation_pipeline.destinations import Address
 from activation_pipeline.notation import parse_duration
-from activation_pipeline.snapshots import python_rows
+from activation_pipeline.python_values import python_rows
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence

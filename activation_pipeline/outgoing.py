@@ -9,7 +9,6 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from datetime import UTC
-from decimal import Decimal
 from typing import TYPE_CHECKING, Any
 
 import pandas as pd
@@ -18,7 +17,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from activation_pipeline.destinations import OutgoingRecord
-from activation_pipeline.snapshots import is_held_by_python
+from activation_pipeline.python_values import is_held_by_python, plain_values
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping, Sequence
@@ -153,24 +152,6 @@ def held_rows(
             )
         )
     return ()
-
-
-def plain_values(values: list[Any]) -> list[Value]:
-    """Turn what the engine froze into text, true/false, numbers and null, exactly."""
-    sample = next((value for value in values if value is not None), None)
-    if isinstance(sample, Decimal):
-        return [None if v is None else _number(v) for v in values]
-    if sample is not None and not isinstance(sample, str | bool | int | float):
-        return [None if v is None else v.isoformat() for v in values]
-    return values
-
-
-def _number(value: Decimal) -> Value:
-    """Write a decimal as a whole or binary number where that is the same number, else as text."""
-    if value == value.to_integral_value():
-        return int(value)
-    as_float = float(value)
-    return as_float if Decimal(repr(as_float)) == value else str(value)
 
 
 def records(

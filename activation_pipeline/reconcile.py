@@ -14,8 +14,8 @@ import pyarrow.parquet as pq
 
 from activation_pipeline.destinations import Address
 from activation_pipeline.live import agrees
+from activation_pipeline.python_values import python_rows
 from activation_pipeline.runtime import target
-from activation_pipeline.snapshots import python_rows
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence

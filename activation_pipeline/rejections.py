@@ -27,8 +27,8 @@ if TYPE_CHECKING:
     from activation_pipeline.ledger.records import RecordOutcome
     from activation_pipeline.warehouse import Engine
 
-# About the company that a record kept in its batch, not about the record.
-_NOT_THE_RECORDS_OWN = frozenset({"duplicate_in_batch"})
+# About the company that a record kept, in its batch or in the organisation, not about the record.
+_NOT_THE_RECORDS_OWN = frozenset({"duplicate_in_batch", "DUPLICATE_EXTERNAL_ID"})
 _ADDRESS = ("key", "destination_id")
 
 Address = tuple[str, str]

@@ -14,10 +14,7 @@ import tempfile
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
-
-import pyarrow as pa
-import pyarrow.compute as pc
+from typing import TYPE_CHECKING
 
 from activation_pipeline.errors import RefusedError
 
@@ -25,9 +22,6 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
 _CHUNK = 1 << 20
-# The first and the last moment, and day, of Python's years 1 to 9999, counted from 1970.
-_MOMENTS_US = (-62_135_596_800_000_000, 253_402_300_799_999_999)
-_DAYS = (-719_162, 2_932_896)
 
 
 @dataclass(frozen=True)
@@ -121,29 +115,3 @@ def verify_content(path: Path, expected: str) -> None:
         raise RefusedError(
             f"{path.name}: the plan's snapshot is not what was gated; plan again", clause="plan"
         )
-
-
-def is_held_by_python(column: pa.Array) -> pa.Array | None:
-    """Say which moments or days of a column Python can hold: an engine's go further.
-
-    Returns:
-        One flag per value, null where the value is; None where the column has neither.
-    """
-    if pa.types.is_timestamp(column.type):
-        micros = pc.cast(column, pa.timestamp("us", column.type.tz), safe=False)
-        numbers, (first, last) = pc.cast(micros, pa.int64()), _MOMENTS_US
-    elif pa.types.is_date32(column.type):
-        numbers, (first, last) = pc.cast(column, pa.int32()), _DAYS
-    else:
-        return None
-    return pc.and_(pc.greater_equal(numbers, first), pc.less_equal(numbers, last))
-
-
-def python_rows(piece: pa.RecordBatch) -> list[dict[str, Any]]:
-    """Give a piece of a snapshot as dictionaries; what Python cannot hold is None there."""
-    columns = {}
-    for name, column in zip(piece.schema.names, piece.columns, strict=True):
-        held = is_held_by_python(column)
-        columns[name] = column if held is None else pc.if_else(held, column, None)
-    rows: list[dict[str, Any]] = pa.table(columns).to_pylist()
-    return rows

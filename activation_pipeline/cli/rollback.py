@@ -13,8 +13,8 @@ from activation_pipeline.rollback import Request, rollback
 
 if TYPE_CHECKING:
     from activation_pipeline.contract import Contract
+    from activation_pipeline.rollback.report import RolledBack
     from activation_pipeline.runtime import Runtime
-    from activation_pipeline.undo_report import RolledBack
 
 Asked = Request
 

@@ -26,7 +26,7 @@ if TYPE_CHECKING:
     from datetime import datetime
 
     from activation_pipeline.contract import Contract
-    from activation_pipeline.undo_report import RolledBack
+    from activation_pipeline.rollback.report import RolledBack
 
 
 def incident_jobs(

@@ -5,10 +5,10 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 import pytest
-from conftest import NAME
+from installation import NAME
 
 if TYPE_CHECKING:
-    from conftest import Installation
+    from installation import Installation
 
 WORD = ("--as", "cs_director", "--by", 'Dana "D" Doe')
 

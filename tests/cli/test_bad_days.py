@@ -7,12 +7,12 @@ from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
 import pytest
-from conftest import NAME
+from installation import NAME
 
 from activation_pipeline.ledger import Ledger
 
 if TYPE_CHECKING:
-    from conftest import Installation
+    from installation import Installation
 
 
 def _cut_off(place: Installation, plan: str) -> None:

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 import typer
-from conftest import NAME
+from installation import NAME
 from typer.testing import CliRunner
 
 from activation_pipeline.cli.exits import Commands, code_of_error, code_of_outcome
@@ -22,7 +22,7 @@ from activation_pipeline.errors import (
 )
 
 if TYPE_CHECKING:
-    from conftest import Installation
+    from installation import Installation
 
 
 @pytest.mark.parametrize(

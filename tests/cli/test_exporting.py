@@ -5,10 +5,10 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 import duckdb
-from conftest import NAME
+from installation import NAME
 
 if TYPE_CHECKING:
-    from conftest import Installation
+    from installation import Installation
 
 
 def test_exported_files_hold_everybody_once(place: Installation) -> None:

@@ -5,10 +5,10 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 import duckdb
-from conftest import NAME
+from installation import NAME
 
 if TYPE_CHECKING:
-    from conftest import Installation
+    from installation import Installation
 
 
 def test_a_delivery_is_exported_once(place: Installation) -> None:

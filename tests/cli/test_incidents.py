@@ -5,10 +5,10 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 import requests
-from conftest import NAME, record_id
+from installation import NAME, record_id
 
 if TYPE_CHECKING:
-    from conftest import Installation
+    from installation import Installation
 
 WORD = ("--by", "demo_on_call", "--reason", "wrong bands", "--class", "freshness")
 

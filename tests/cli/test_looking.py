@@ -5,12 +5,12 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 import pytest
-from conftest import NAME, body
+from installation import NAME, body
 
 from activation_pipeline.review import shares
 
 if TYPE_CHECKING:
-    from conftest import Installation
+    from installation import Installation
 
 
 def test_a_malformed_contract_is_shown_as_such_beside_the_others(place: Installation) -> None:

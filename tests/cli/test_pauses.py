@@ -7,12 +7,12 @@ from typing import TYPE_CHECKING
 
 import pytest
 import typer
-from conftest import NAME
+from installation import NAME
 
 from activation_pipeline.cli.pauses import moment
 
 if TYPE_CHECKING:
-    from conftest import Installation
+    from installation import Installation
 
 NOW = datetime(2026, 11, 20, 9, 0, tzinfo=UTC)
 STOP = ("--by", "a test", "--reason", "wrong bands")

@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pytest
-from conftest import NAME, Installation, installed, write_records
+from installation import NAME, Installation, installed, write_records
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

@@ -5,10 +5,10 @@ from __future__ import annotations
 import json
 from typing import TYPE_CHECKING
 
-from conftest import NAME
+from installation import NAME
 
 if TYPE_CHECKING:
-    from conftest import Installation
+    from installation import Installation
 
 
 def test_a_valid_folder_says_so(place: Installation) -> None:

@@ -10,7 +10,7 @@ from typing import Any
 import pyarrow as pa
 import pytest
 
-from activation_pipeline.prior import value_before
+from activation_pipeline.rollback.prior import value_before
 
 MOMENT = datetime(2026, 11, 20, 8, 30, tzinfo=UTC)
 

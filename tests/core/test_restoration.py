@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 
 from activation_pipeline.contract import RollbackRules
 from activation_pipeline.destinations import LiveRecord
-from activation_pipeline.restoration import Rules, Undone, is_overtaken, undo
+from activation_pipeline.rollback.restoration import Rules, Undone, is_overtaken, undo
 
 FIELDS = ("a", "b", "c")
 VALUES = st.sampled_from([None, "", "low", "high", "3", "by hand"])

@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from activation_pipeline.destinations import Address, OutgoingRecord, Target
     from activation_pipeline.evidence import Pause
     from activation_pipeline.incident import Incident
-    from activation_pipeline.undo_report import RolledBack
+    from activation_pipeline.rollback.report import RolledBack
 
 EVERY_CHANGE = [{"change_volume": {"add": 1.0, "update": 1.0, "clear": 1.0, "remove": 1.0}}]
 WHY = Request(by="demo_on_call", reason="wrong bands", incident_class="destination_logic")

@@ -102,12 +102,13 @@ class SmallBatches:
 
     client: Any
     size: int
+    at_once: int = 1
 
     def batch_size(self, target: Target, rows: int = 0) -> int:  # noqa: ARG002 - the protocol's
         return self.size
 
     def concurrency(self, target: Target) -> int:  # noqa: ARG002 - the protocol's signature
-        return 2
+        return self.at_once
 
     def __getattr__(self, name: str) -> Any:
         return getattr(self.client, name)
@@ -121,6 +122,7 @@ class Place:
     box: Box
     clock: Clock
     batch_size: int | None = None
+    at_once: int = 1
     overrides: dict[str, str] = field(default_factory=dict)
 
     def add(self, vendor: str, numbers: Iterable[int], *, band: str | None = "low") -> None:
@@ -154,7 +156,7 @@ class Place:
         clockwork = Clockwork(waits.sleep, waits.clock)
         module = {"salesforce": salesforce, "hubspot": hubspot}[kind]
         client: Any = module.connect(self.environment, patience=patience, clockwork=clockwork)
-        return SmallBatches(client, self.batch_size) if self.batch_size else client
+        return SmallBatches(client, self.batch_size, self.at_once) if self.batch_size else client
 
     @contextmanager
     def runtime(self) -> Iterator[Runtime]:

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from conftest import Opening
     from e2e_box import Box
 
-RECORDS, BATCH = 600, 100
+RECORDS, BATCH = 2_000, 100
 
 
 def written(box: Box) -> Counter[str]:

@@ -37,7 +37,7 @@ CASES = [(point, ("hubspot", "salesforce")[n % 2]) for n, point in enumerate(POI
 
 def ready(place: Place, vendor: str) -> Contract:
     """A signed plan of six batches: sixteen records are updated and eight made."""
-    place.batch_size = BATCH
+    place.batch_size, place.at_once = BATCH, 2
     place.add(vendor, OLD)
     place.add_keys({f"N{n}": f"not-there-{n}" for n in NEW})
     fields: dict[str, Any] = {TEXT_FIELDS[vendor]: {"from": "band", "on_edit": "overwrite"}}

@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from e2e_place import Place
 
     from activation_pipeline.contract import Contract
-    from activation_pipeline.undo_report import RolledBack
+    from activation_pipeline.rollback.report import RolledBack
 
 WHY = Request(by="a test", reason="wrong bands", incident_class="destination_logic")
 # A column of the warehouse, its type and the value of each candidate.

@@ -18,10 +18,11 @@ from activation_pipeline.delivered import merged
 from activation_pipeline.destinations import Address
 from activation_pipeline.expressions import column, named
 from activation_pipeline.plan import PlanPart
-from activation_pipeline.restoration import is_overtaken, undo
+from activation_pipeline.python_values import python_rows
+from activation_pipeline.rollback.report import BARRED, OVERTAKEN, Tally
+from activation_pipeline.rollback.restoration import is_overtaken, undo
 from activation_pipeline.settle import open_delivered
-from activation_pipeline.snapshots import content_hash, python_rows
-from activation_pipeline.undo_report import BARRED, OVERTAKEN, Tally
+from activation_pipeline.snapshots import content_hash
 from activation_pipeline.warehouse import parquet
 
 if TYPE_CHECKING:
@@ -30,7 +31,7 @@ if TYPE_CHECKING:
 
     from activation_pipeline.destinations import DestinationClient, LiveRecord, Target
     from activation_pipeline.plan import Plan
-    from activation_pipeline.restoration import Row, Rules, Undone
+    from activation_pipeline.rollback.restoration import Row, Rules, Undone
     from activation_pipeline.runtime import Runtime
 
 # A list is read page by page from its beginning, so its members are asked for in few goes.

@@ -15,12 +15,12 @@ from activation_pipeline.errors import RefusedError
 from activation_pipeline.evidence import Pause
 from activation_pipeline.incident import Incident
 from activation_pipeline.plan import Plan
+from activation_pipeline.rollback.desk import opened, undoing_contract
+from activation_pipeline.rollback.report import RolledBack, Tally
+from activation_pipeline.rollback.undoing import freeze_undo, overtaken
 from activation_pipeline.runtime import is_gone
 from activation_pipeline.sending import Sending, send_part, waiting_rows
 from activation_pipeline.settle import settle
-from activation_pipeline.undo_desk import opened, undoing_contract
-from activation_pipeline.undo_report import RolledBack, Tally
-from activation_pipeline.undoing import freeze_undo, overtaken
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -31,9 +31,9 @@ if TYPE_CHECKING:
     from activation_pipeline.incident import IncidentClass
     from activation_pipeline.plan import PlanPart
     from activation_pipeline.report import Report
-    from activation_pipeline.restoration import Rules
+    from activation_pipeline.rollback.restoration import Rules
+    from activation_pipeline.rollback.undoing import Desk
     from activation_pipeline.runtime import Runtime
-    from activation_pipeline.undoing import Desk
 
 
 @dataclass(frozen=True)

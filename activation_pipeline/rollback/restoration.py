@@ -12,9 +12,9 @@ from json import dumps, loads
 from typing import TYPE_CHECKING, Any, Literal
 
 from activation_pipeline.live import agrees
-from activation_pipeline.outgoing import plain_values
 from activation_pipeline.plan import WITHDRAW
-from activation_pipeline.prior import value_before
+from activation_pipeline.python_values import plain_values
+from activation_pipeline.rollback.prior import value_before
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Mapping, Sequence

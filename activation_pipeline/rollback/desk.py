@@ -11,11 +11,11 @@ from typing import TYPE_CHECKING
 
 from activation_pipeline.contract import MappedField
 from activation_pipeline.errors import PermanentError, RefusedError
-from activation_pipeline.rejoining import barring
-from activation_pipeline.restoration import Rules
+from activation_pipeline.rollback.rejoining import barring
+from activation_pipeline.rollback.restoration import Rules
+from activation_pipeline.rollback.undoing import Desk, part_types
 from activation_pipeline.runtime import target
 from activation_pipeline.snapshots import verify_content
-from activation_pipeline.undoing import Desk, part_types
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
