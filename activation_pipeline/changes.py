@@ -50,6 +50,15 @@ def _write(field: str, mapping: MappedField) -> exp.Expr:
     return exp.Case().when(unknown, first).else_(changed)
 
 
+def _write_whole(field: str, mapping: MappedField) -> exp.Expr:
+    """Say whether a field goes with its item: always, unless ``preserve`` has nothing to keep.
+
+    What the store holds there was never ours, and a null would empty it.
+    """
+    is_kept = mapping.on_null == "preserve"
+    return exp.not_(is_null(_after(field, mapping))) if is_kept else exp.true()
+
+
 def _unless_gone(after: exp.Expr) -> exp.Expr:
     """Leave nothing of a record that leaves: ``preserve`` keeps values, not records."""
     return exp.Case().when(exp.not_(is_null(column("key", "e"))), after)
@@ -80,6 +89,21 @@ def operation(
         .when(any_of(updated), exp.Literal.string("update"))
         .else_(exp.Literal.string("refresh" if fields else "add"))
     )
+
+
+def _reasons_to_send(fields: Mapping[str, MappedField], *, both: bool) -> list[exp.Expr]:
+    """List what makes a change of a row; in a mirror also that it is new, gone or uncertain."""
+    if not both:
+        return [_write(field, mapping) for field, mapping in fields.items()]
+    is_new: exp.Expr = is_null(column("key", "d"))
+    if fields:  # an item of which there is nothing to say is not made
+        is_new = exp.and_(is_new, any_of([_write_whole(f, m) for f, m in fields.items()]))
+    return [
+        *(distinct(_after(f, m), column(f"field:{f}", "d")) for f, m in fields.items()),
+        is_new,
+        is_null(column("key", "e")),
+        exp.not_(column("certain", "d")),
+    ]
 
 
 def proposal_query(contract: Contract, name: str) -> exp.Select:
@@ -116,25 +140,17 @@ def proposal_query(contract: Contract, name: str) -> exp.Select:
         named(is_null(column("key", "e")), "is_gone"),
     ]
     output.append(named(column("certain", "d"), "is_certain"))
-    writes = []
     for field, mapping in fields.items():
-        before, after = column(f"field:{field}", "d"), _after(field, mapping)
-        write = exp.true() if both else _write(field, mapping)
-        output.append(named(before, f"before:{field}"))
+        after = _after(field, mapping)
+        write = _write_whole(field, mapping) if both else _write(field, mapping)
+        output.append(named(column(f"field:{field}", "d"), f"before:{field}"))
         output.append(named(_unless_gone(after) if both else after, f"after:{field}"))
         output.append(named(write, f"write:{field}"))
-        writes.append(distinct(after.copy(), before.copy()) if both else write.copy())
-    if both:
-        writes += [
-            is_null(column("key", "d")),
-            is_null(column("key", "e")),
-            exp.not_(column("certain", "d")),
-        ]
     return (
         exp.select(*output)
         .from_(_eligible(name, fields).subquery("e"))
         .join(exp.to_table("delivered").as_("d"), on=on, join_type="full outer" if both else "left")
-        .where(any_of(writes))
+        .where(any_of(_reasons_to_send(fields, both=both)))
     )
 
 

@@ -1,7 +1,18 @@
 """The field policy as its documents say it, in plain Python, to compare the product with.
 
-Sources: ``docs/contracts.md`` (``behavior``, ``on_null``, ``on_edit``, ``allowed``) and the rules
-of null handling and overwrites in the contract's requirements. Nothing of the package is used.
+Sources: ``docs/contracts.md`` (``behavior``, ``on_null``, ``on_edit``, ``allowed``),
+``docs/webhook.md`` and the rules of null handling and overwrites in the contract's requirements.
+Nothing of the package is used.
+
+An item of a store (``behavior: mirror`` with fields) has rules of its own, for these reasons:
+
+- It goes whole when one field differs, since the store may have dropped it: a field that stays as
+  it was is written again, and what a person wrote there meanwhile is a conflict as well.
+- It leaves whole: where a value is empty or not allowed, and that would keep a record back, what
+  the store shows is no longer what we stand for, whatever a person wrote there.
+- ``preserve`` sends what was delivered last, so that the item is whole; where nothing ever was,
+  the field is left out, for a null would empty what the store has. Contracts for agents may not
+  say ``preserve``; a ``score`` that writes to a store may, and so it is in the table.
 """
 
 from __future__ import annotations
@@ -87,6 +98,48 @@ def written(cells: dict[Policy, Cell]) -> dict[int, str | None]:
     if "withhold" in found.values():
         return {}
     return {p.number: cells[p].new for p, what in found.items() if what == "write"}
+
+
+def leaves(cells: dict[Policy, Cell]) -> bool:
+    """Say whether an item is deleted: it was delivered, and may not stand any more."""
+    return any(cell.was_delivered and _is_kept_back(p, cell) for p, cell in cells.items())
+
+
+def whole_item(cells: dict[Policy, Cell], *, is_renewed: bool) -> dict[int, str | None]:
+    """Say what an item is sent with: values by field number; nothing where it is not sent.
+
+    ``is_renewed``: its event time is a field of it, and moved on.
+    """
+    if any(_is_kept_back(policy, cell) for policy, cell in cells.items()):
+        return {}
+    found = {policy: _decide_in_item(policy, cell) for policy, cell in cells.items()}
+    moves = is_renewed or any(
+        what == "write"
+        and not (cells[p].was_delivered and _sent(p, cells[p]) == cells[p].delivered)
+        for p, what in found.items()
+    )
+    if not moves or "withhold" in found.values():
+        return {}
+    return {p.number: _sent(p, cells[p]) for p, what in found.items() if what == "write"}
+
+
+def _is_kept_back(policy: Policy, cell: Cell) -> bool:
+    """Say whether the source's value may not be sent: no person's edit is looked at."""
+    if cell.new is None:
+        return policy.on_null == "flag"
+    return cell.new not in ALLOWED
+
+
+def _sent(policy: Policy, cell: Cell) -> str | None:
+    keeps = cell.new is None and policy.on_null == "preserve"
+    return cell.delivered if keeps else cell.new
+
+
+def _decide_in_item(policy: Policy, cell: Cell) -> Do:
+    sent = _sent(policy, cell)
+    if sent is None and policy.on_null == "preserve":
+        return "leave"
+    return "write" if cell.live in {cell.delivered, sent} else _conflict(policy, cell)
 
 
 def may_be_written(behavior: str, *, is_there: bool) -> bool:

@@ -16,6 +16,7 @@ from e2e_box import KEYS, OBJECTS, record_id
 from e2e_place import EVERY_CHANGE, mapping
 from fault_place import KEY, FaultPlace
 from policy_oracle import ALLOWED, HAND, POLICIES
+from store_reading import read_items
 
 from activation_pipeline.sandbox import find_vendors, load_org
 from activation_pipeline.sandbox.catalogue import FieldSpec
@@ -27,7 +28,11 @@ if TYPE_CHECKING:
     from activation_pipeline.sandbox import Org
 
 VENDORS = ("salesforce", "hubspot", "braze")
-TYPES = {"salesforce": "string", "hubspot": "string", "braze": "String"}
+STORE, ITEM, ITEM_KEY = "webhook", "next_best_action", "opportunity_id"
+ITEM_TIME = "suggested_at"
+TYPES = {"salesforce": "string", "hubspot": "string", "braze": "String", STORE: "text"}
+KINDS = {**OBJECTS, "braze": "users", STORE: ITEM}
+KEY_FIELDS = {**KEYS, "braze": "external_id", STORE: ITEM_KEY}
 COLUMNS = [f"v{policy.number:02d}" for policy in POLICIES]
 
 
@@ -40,19 +45,25 @@ def key_of(number: int) -> str:
 
 
 def id_of(vendor: str, number: int) -> str:
-    return key_of(number) if vendor == "braze" else record_id(vendor, number)
+    return key_of(number) if vendor in {"braze", STORE} else record_id(vendor, number)
+
+
+def part_of(number: int) -> str:
+    """Say where in an item a field travels: every policy of edits is there in both parts."""
+    return "meta" if (number // 4 + number) % 2 else "values"
 
 
 def org_with_policy_fields() -> Org:
     """Add the twelve fields; Salesforce keeps the history of every other one."""
     org = dict(load_org(find_vendors()))
-    for vendor in VENDORS:
+    for vendor in (*VENDORS, STORE):
         spec = org[vendor].objects[0]
         added = tuple(
             FieldSpec(
                 name=field_name(vendor, p.number),
                 label=f"Policy {p.number}",
                 type=TYPES[vendor],
+                control="meta" if vendor == STORE and part_of(p.number) == "meta" else "text",
                 length=40 if vendor == "salesforce" else None,
                 custom=True,
                 tracked=p.number % 2 == 0,
@@ -72,8 +83,9 @@ def write_records(folder: Path, count: int) -> None:
         "salesforce_account.csv": "Id,Name,Billing_Customer_ID__c",
         "hubspot_contact.csv": "hs_object_id,email,warehouse_contact_id",
         "braze_user.csv": "external_id,email",
+        "webhook_next_best_action.csv": ITEM_KEY,
     }
-    for (file, head), vendor in zip(heads.items(), VENDORS, strict=True):
+    for (file, head), vendor in zip(heads.items(), (*VENDORS, STORE), strict=True):
         columns = head.count(",") + 1
         rows = [
             ",".join([id_of(vendor, n), f"person.{n}@example.org", key_of(n)][:columns])
@@ -95,10 +107,22 @@ def contract_body(vendor: str, behavior: str) -> dict[str, Any]:
     }
     if vendor == "salesforce" and behavior != "update_only":  # an account needs its name
         fields["Name"] = {"from": "id", "on_edit": "overwrite"}
-    place = {"object": OBJECTS.get(vendor, "users"), "key": KEYS.get(vendor, "external_id")}
+    place = {"object": KINDS[vendor], "key": KEY_FIELDS[vendor]}
     mapped = mapping("hubspot", **place, behavior=behavior, fields=fields)
     freshness = contract_dict()["freshness"] | {"on_expiry": {field_name(vendor, 0): "alert"}}
     return contract_dict(destinations={vendor: mapped}, freshness=freshness, gates=EVERY_CHANGE)
+
+
+def item_body(behavior: str = "mirror", *, timed: bool = False) -> dict[str, Any]:
+    """Map the twelve columns into items of a store; ``timed``: their event time as well."""
+    body = contract_body(STORE, behavior)
+    fields = body["destinations"][STORE]["fields"]
+    for policy in POLICIES:
+        if part_of(policy.number) == "meta":
+            fields[field_name(STORE, policy.number)]["role"] = "meta"
+    if timed:
+        fields[ITEM_TIME] = {"from": "scored_at", "role": "meta", "on_edit": "overwrite"}
+    return body | {"freshness": body["freshness"] | {"on_expiry": "remove"}}
 
 
 @dataclass
@@ -145,7 +169,7 @@ class PolicyPlace(FaultPlace):
 
     def edit_field(self, vendor: str, number: int, field: int, value: str | None = HAND) -> None:
         """Let a person change one field."""
-        asked = {"vendor": vendor, "object": OBJECTS.get(vendor, "users")}
+        asked = {"vendor": vendor, "object": KINDS[vendor]}
         name = field_name(vendor, field)
         body = {**asked, "id": id_of(vendor, number), "field": name, "value": value}
         self.box.own("POST", "edit", json=body)
@@ -153,7 +177,12 @@ class PolicyPlace(FaultPlace):
     def held(self, vendor: str, numbers: Iterable[int]) -> dict[int, dict[int, str | None]]:
         """Read what the vendor holds: by candidate, the values by field number."""
         names = {p.number: field_name(vendor, p.number) for p in POLICIES}
-        rows = {"salesforce": self._accounts, "hubspot": self._contacts, "braze": self._users}
+        rows = {
+            "salesforce": self._accounts,
+            "hubspot": self._contacts,
+            "braze": self._users,
+            STORE: self._items,
+        }
         found = rows[vendor](list(names.values()))
         return {
             n: {number: found[key_of(n)].get(name) or None for number, name in names.items()}
@@ -192,13 +221,26 @@ class PolicyPlace(FaultPlace):
             found |= {one["external_id"]: one["custom_attributes"] for one in users}
         return found
 
+    def _items(self, _names: list[str]) -> dict[str, dict[str, Any]]:
+        keys = [row[0] for row in self.read_source("select id from mart")]
+        read = read_items(self.box.url, ITEM, keys, at=self.clock())
+        return {key: one["values"] | one["meta"] for key, one in read.items()}
+
+    def deleted(self, *, since: int) -> list[int]:
+        """List the items that the store was told to delete."""
+        bodies = [json.loads(one["body"]) for one in self._writes(STORE, since=since)]
+        items = [item for body in bodies for item in body["items"] if item["op"] == "delete"]
+        return sorted(int(item["key"].removeprefix("K")) for item in items)
+
+    def _writes(self, vendor: str, *, since: int) -> list[dict[str, Any]]:
+        found = self.box.requests(vendor, since=since)
+        return [one for one in found if any(mark in one["path"] for mark in _WRITES)]
+
     def sent(self, vendor: str, *, since: int) -> dict[int, dict[int, str | None]]:
         """Read what was sent out of the bytes: by candidate, the values by field number."""
         names = {field_name(vendor, p.number): p.number for p in POLICIES}
         found: dict[int, dict[int, str | None]] = {}
-        for request in self.box.requests(vendor, since=since):
-            if not any(mark in request["path"] for mark in _WRITES):
-                continue
+        for request in self._writes(vendor, since=since):
             body = json.loads(base64.b64decode(request["body_base64"]))
             for address, values in _entries(vendor, body):
                 number = int(address.removeprefix("K")) if address[0] == "K" else _by_id(address)
@@ -209,7 +251,10 @@ class PolicyPlace(FaultPlace):
         return found
 
 
-_WRITES = ("/composite/sobjects", "/batch/update", "/batch/upsert", "/batch/create", "/users/track")
+_WRITES = (
+    *("/composite/sobjects", "/batch/update", "/batch/upsert", "/batch/create"),
+    *("/users/track", "/items"),
+)
 
 
 def _by_id(record: str) -> int:
@@ -231,4 +276,14 @@ def _entries(vendor: str, body: Any) -> list[tuple[str, dict[str, Any]]]:
             (one.get("id") or one["properties"][KEYS[vendor]], one["properties"])
             for one in body["inputs"]
         ]
+    if vendor == STORE:
+        return [_whole(one) for one in body["items"] if one["op"] == "upsert"]
     return [(one["external_id"], one) for one in body["attributes"]]
+
+
+def _whole(item: dict[str, Any]) -> tuple[str, dict[str, Any]]:
+    """Give an item's values, each of which has to be in its own part."""
+    for policy in POLICIES:
+        other = {"meta": "values", "values": "meta"}[part_of(policy.number)]
+        assert field_name(STORE, policy.number) not in item[other]
+    return item["key"], item["values"] | item["meta"]

@@ -1,4 +1,4 @@
-"""Behavior, nulls, edits and allowed values, each with each, at every destination with fields.
+"""Behavior, nulls, edits and allowed values, each with each, at every destination.
 
 What is expected comes from a small oracle that knows the documents and not the code. It is
 compared with the bytes that were sent and with what the vendor holds afterwards.
@@ -27,14 +27,18 @@ from policy_oracle import (
     Change,
     Edit,
     Policy,
+    leaves,
     may_be_written,
     new_value,
+    whole_item,
     written,
 )
 from policy_place import (
+    STORE,
     VENDORS,
     PolicyPlace,
     contract_body,
+    item_body,
     org_with_policy_fields,
     write_records,
 )
@@ -134,6 +138,22 @@ def edit_by_hand(place: PolicyPlace, vendor: str, rows: tuple[Row, ...]) -> None
             place.edit_field(vendor, row.number, row.policy.number, row.hand)
 
 
+def first_values() -> dict[int, list[str | None]]:
+    return {
+        r.number: [new_value(r.change) if p == r.policy else OLD for p in POLICIES] for r in FIRST
+    }
+
+
+def change_later(place: PolicyPlace, vendor: str) -> None:
+    """Let people edit, long ago and just now, and the source change."""
+    place.wait(HOUR)
+    edit_by_hand(place, vendor, tuple(row for row in LATER if row.edit == "long_ago"))
+    place.wait(LONG)
+    edit_by_hand(place, vendor, tuple(row for row in LATER if row.edit != "long_ago"))
+    place.wait(HOUR)
+    place.change({(r.number, r.policy.number): new_value(r.change) for r in LATER})
+
+
 @pytest.mark.parametrize("behavior", ["update_only", "upsert"])
 @pytest.mark.parametrize("vendor", VENDORS)
 def test_a_later_change_follows_each_fields_policy(
@@ -142,13 +162,7 @@ def test_a_later_change_follows_each_fields_policy(
     place.fill(vendor, {row.number: [OLD] * len(POLICIES) for row in LATER})
     contract = place.contract(contract_body(vendor, behavior))
     assert place.run(contract).totals.accepted == len(LATER)
-    place.wait(HOUR)
-    edit_by_hand(place, vendor, tuple(row for row in LATER if row.edit == "long_ago"))
-    place.wait(LONG)
-    edit_by_hand(place, vendor, tuple(row for row in LATER if row.edit != "long_ago"))
-    place.wait(HOUR)
-    place.change({(r.number, r.policy.number): new_value(r.change) for r in LATER})
-
+    change_later(place, vendor)
     before = place.box.newest_request()
     report = place.run(contract)
     seen = {row.number: cells(row, vendor, delivered=True) for row in LATER}
@@ -164,10 +178,7 @@ def test_a_later_change_follows_each_fields_policy(
 def test_a_first_delivery_follows_each_fields_policy(
     place: PolicyPlace, vendor: str, behavior: str
 ) -> None:
-    values = {
-        r.number: [new_value(r.change) if p == r.policy else OLD for p in POLICIES] for r in FIRST
-    }
-    place.fill(vendor, values)
+    place.fill(vendor, first_values())
     edit_by_hand(place, vendor, FIRST)
     place.wait(HOUR)
     contract = place.contract(contract_body(vendor, behavior))
@@ -194,3 +205,52 @@ def test_a_first_delivery_follows_each_fields_policy(
         if there[number] or number in wanted
     }
     assert place.held(vendor, list(seen)) == held
+
+
+@pytest.mark.parametrize("timed", [False, True], ids=["as it differs", "renewed by its time"])
+def test_a_later_change_of_items_follows_each_fields_policy(
+    place: PolicyPlace, *, timed: bool
+) -> None:
+    place.fill(STORE, {row.number: [OLD] * len(POLICIES) for row in LATER})
+    contract = place.contract(item_body(timed=timed))
+    assert place.run(contract).totals.accepted == len(LATER)
+    change_later(place, STORE)
+    before = place.box.newest_request()
+    report = place.run(contract)
+    seen = {row.number: cells(row, STORE, delivered=True) for row in LATER}
+    gone = [number for number, found in seen.items() if leaves(found)]
+    wanted = {
+        n: values for n, found in seen.items() if (values := whole_item(found, is_renewed=timed))
+    }
+    assert place.sent(STORE, since=before) == wanted
+    assert place.deleted(since=before) == gone
+    assert report.rows == report.totals.accepted == len(wanted) + len(gone)
+    held = {n: after(found, wanted.get(n)) for n, found in seen.items() if n not in gone}
+    assert place.held(STORE, list(seen)) == held
+
+
+def test_a_first_delivery_of_items_follows_each_fields_policy(place: PolicyPlace) -> None:
+    place.fill(STORE, first_values())
+    edit_by_hand(place, STORE, FIRST)
+    place.wait(HOUR)
+    before = place.box.newest_request()
+    report = place.run(place.contract(item_body()))
+    seen = {row.number: cells(row, STORE, delivered=False) for row in FIRST}
+    there = {row.number for row in FIRST if row.is_there}
+    wanted = {
+        n: values for n, found in seen.items() if (values := whole_item(found, is_renewed=False))
+    }
+    assert place.sent(STORE, since=before) == wanted
+    assert place.deleted(since=before) == []
+    assert report.rows == report.totals.accepted == len(wanted)
+    held = {n: after(f, wanted.get(n)) for n, f in seen.items() if n in there or n in wanted}
+    assert place.held(STORE, list(seen)) == held
+
+
+@pytest.mark.parametrize("behavior", ["update_only", "upsert", "create_only"])
+def test_a_store_is_not_written_by_another_behavior(place: PolicyPlace, behavior: str) -> None:
+    place.fill(STORE, first_values())
+    contract = place.contract(item_body(behavior))
+    with place.runtime() as runtime:
+        found = prepare(contract, runtime, now=place.clock())
+    assert "destination_ready" in [each.gate for each in found.results if each.stops]
