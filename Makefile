@@ -37,7 +37,7 @@ check: install
 	@echo "check: layers"        && $(BIN)/lint-imports --no-cache
 	@echo "check: dbt"           && $(BIN)/python scripts/demo dbt
 	@echo "check: contracts"     && $(BIN)/python scripts/demo validate
-	@echo "check: tests"         && $(BIN)/python -m pytest -n auto --dist loadfile
+	@echo "check: tests"         && $(BIN)/python -m pytest -n auto --dist loadfile --no-loadscope-reorder
 
 clean:
 	rm -rf .activation .env dagster_home/storage dagster_home/history dagster_home/schedules dagster_home/logs
