@@ -21,7 +21,7 @@ from activation_pipeline.steps import next_steps
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
-    from activation_pipeline.contract import Caveats
+    from activation_pipeline.contract import Caveats, RollbackRules
     from activation_pipeline.ledger import Evaluation
     from activation_pipeline.steps import Step
 
@@ -61,6 +61,7 @@ def _document(
     return {
         "contract": contract.model_dump(mode="json", by_alias=True),
         "fingerprint": fingerprint(contract),
+        "rollback": contract.monitoring.rollback.model_dump(),
         "plan": evaluation.plan.id if evaluation and evaluation.plan else None,
         "decision": evaluation.decision if evaluation else None,
         "measures": dict(evaluation.measures) if evaluation else {},
@@ -130,6 +131,7 @@ def _questions(contract: Contract, evaluation: Evaluation | None) -> Iterator[st
     yield from _gates(evaluation)
     yield from _title("6. What stops it, and who restarts it?", "25-30", owners.workflow)
     yield from _stops(contract)
+    yield from _undo(contract.monitoring.rollback)
 
 
 def _title(question: str, minutes: str, who: str) -> tuple[str, str, str]:
@@ -149,7 +151,8 @@ def _mapping(contract: Contract) -> Iterator[str]:
         where = f"{name} {destination.object}"
         for field, mapping in destination.fields.items():
             allowed = ", ".join(map(str, mapping.allowed)) if mapping.allowed else "any"
-            rows.append((where, field, mapping.column, allowed, mapping.on_null, mapping.on_edit))
+            shown = f"{field} (meta)" if mapping.role == "meta" else field
+            rows.append((where, shown, mapping.column, allowed, mapping.on_null, mapping.on_edit))
         if destination.list is not None:
             rows.append((where, f"list {destination.list}", "members", "-", "-", "-"))
     columns = ("destination", "field", "from", "allowed", "if empty", "if a person edited")
@@ -215,6 +218,21 @@ def _stops(contract: Contract) -> Iterator[str]:
         f"Read back {watch.reconcile}. First review on {watch.first_review}; the outcome is "
         f"answered for by {contract.owners.outcome}."
     )
+
+
+def _undo(rules: RollbackRules) -> Iterator[str]:
+    """Say what an undo does with what a plan brought; a field that was there is always put back."""
+    created = {
+        "clear": "the fields that we wrote on it are emptied, the record stays",
+        "keep": "the fields that we wrote on it keep their values",
+    }
+    members = {
+        "restore": "who was added leaves again, who was removed comes back",
+        "keep": "whoever was added stays, whoever was removed stays away",
+    }
+    yield ""
+    yield f"- undo of a record that the plan made (`{rules.created}`): {created[rules.created]}"
+    yield f"- undo of a member or an item (`{rules.members}`): {members[rules.members]}"
 
 
 def _sample_lines(drawn: Sequence[Sampled], *, show_values: bool) -> Iterator[str]:
