@@ -122,7 +122,7 @@ def item_body(behavior: str = "mirror", *, timed: bool = False) -> dict[str, Any
             fields[field_name(STORE, policy.number)]["role"] = "meta"
     if timed:
         fields[ITEM_TIME] = {"from": "scored_at", "role": "meta", "on_edit": "overwrite"}
-    return body | {"freshness": body["freshness"] | {"on_expiry": "remove"}}
+    return body
 
 
 @dataclass
