@@ -21,6 +21,14 @@ from yards import REPOSITORY, Yard, approve_contract, dbt_vars
 from activation_pipeline.definitions import build_defs
 from activation_pipeline.sandbox import running_sandbox
 
+# Dagster mirrors the output of a step through a process that it may wait for a minute for, where a
+# test runs it in a thread beside other processes.
+NO_LOGS = """
+compute_logs:
+  module: dagster._core.storage.noop_compute_log_manager
+  class: NoOpComputeLogManager
+"""
+
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
@@ -64,7 +72,8 @@ def company(memory: Path, sandbox: str) -> Iterator[Yard]:
     write_project(folder / "dbt_project")
     write_contract(folder / "contracts")
     (folder / "dagster_home").mkdir()
-    shutil.copy(REPOSITORY / "dagster_home" / "dagster.yaml", folder / "dagster_home")
+    settings = (REPOSITORY / "dagster_home" / "dagster.yaml").read_text(encoding="utf-8")
+    (folder / "dagster_home" / "dagster.yaml").write_text(settings + NO_LOGS, encoding="utf-8")
     environment = {
         "ACTIVATION_HOME": str(folder / "home"),
         "ACTIVATION_CONTRACTS": str(folder / "contracts"),
