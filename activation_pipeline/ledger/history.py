@@ -7,12 +7,12 @@ from __future__ import annotations
 
 import json
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import sqlalchemy as sa
 
 from activation_pipeline.ledger import tables as t
-from activation_pipeline.ledger._engine import moment
+from activation_pipeline.ledger._engine import moment, written
 from activation_pipeline.ledger.records import RecordOutcome
 
 if TYPE_CHECKING:
@@ -20,6 +20,8 @@ if TYPE_CHECKING:
     from datetime import datetime
 
     from sqlalchemy.engine import Engine
+
+_LOOK_BACK = 366
 
 
 @dataclass(frozen=True)
@@ -58,6 +60,10 @@ class ReadBack:
     at: datetime
 
 
+def _stops(cause: Mapping[str, Any]) -> bool:
+    return cause["overridden_by"] is None
+
+
 class History:
     """The past of one installation's contracts."""
 
@@ -86,6 +92,54 @@ class History:
         ended = moment(row.ended) if row.ended else None
         held = (row.holder, moment(row.renewed_at)) if row.holder else None
         return PastAttempt(row.plan, moment(row.at), row.outcome, row.message or "", ended, held)
+
+    def last_preparation(self, contract: str) -> datetime | None:
+        """Tell when the newest preparation started, whatever came of it; None: there was none."""
+        p = t.preparations
+        newest = sa.select(p.c.at).where(p.c.contract == contract).order_by(p.c.id.desc()).limit(1)
+        with self._engine.begin() as connection:
+            found = connection.scalar(newest)
+        return None if found is None else moment(found)
+
+    def allowed_since(self, contract: str, at: datetime) -> bool:
+        """Say whether a plan that was made after a moment was allowed to go."""
+        d, p = t.decisions, t.preparations
+        query = (
+            sa.select(d.c.id)
+            .join(p, p.c.id == d.c.preparation)
+            .where(d.c.contract == contract, d.c.decision != "pause", p.c.at > written(at))
+            .limit(1)
+        )
+        with self._engine.begin() as connection:
+            return connection.scalar(query) is not None
+
+    def stopped_since(self, contract: str, gate: str | None) -> datetime | None:
+        """Tell since when every plan was stopped by this gate; a signature lets one pass.
+
+        ``gate`` None looks for what no gate names: the contract's own decision, or plans that
+        could not be made. Looks back over a year of daily plans at most.
+        """
+        d = t.decisions
+        last_word = sa.select(sa.func.max(d.c.id)).where(d.c.contract == contract)
+        query = (
+            sa.select(d.c.decision, d.c.causes, d.c.at)
+            .where(d.c.id.in_(last_word.group_by(d.c.preparation)))
+            .order_by(d.c.preparation.desc())
+            .limit(_LOOK_BACK)
+        )
+        since = None
+        with self._engine.begin() as connection:
+            for row in connection.execute(query):
+                stops = [cause["gate"] for cause in json.loads(row.causes) if _stops(cause)]
+                if row.decision != "pause" or (gate not in stops if gate else bool(stops)):
+                    break
+                since = moment(row.at)
+        return since
+
+    def has_senders(self) -> bool:
+        """Say whether anybody holds a lease, of any contract; the dead ones count."""
+        with reading(self._engine).begin() as connection:
+            return connection.scalar(sa.select(t.leases.c.delivery).limit(1)) is not None
 
     def plan_at(self, contract: str, destination: str, position: int) -> str | None:
         """Name the plan whose delivery became this position of what the destination holds."""
