@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from activation_pipeline.contract.names import is_data_team
 from activation_pipeline.loading.places import Finding
 from activation_pipeline.loading.wording import did_you_mean, listed, shown
 
@@ -17,13 +18,11 @@ if TYPE_CHECKING:
 
     from activation_pipeline.contract import GateSpec, Launch, Monitoring, Owners, Suppression
 
-_DATA_TEAM = frozenset({"data", "analytics", "bi", "ml", "warehouse"})
-
 
 def owners_are_not_all_data(owners: Owners) -> Iterator[Finding]:
     """Somebody outside the data team answers for a live business workflow."""
     roles = owners.model_dump().values()
-    if all(_DATA_TEAM & set(role.split("_")) for role in roles):
+    if all(is_data_team(role) for role in roles):
         found = ", ".join(sorted(set(roles)))
         message = f"are all the data team ({found}); name the business role that acts on the value"
         yield Finding(("owners",), "owners_all_data_team", message, at_key=True)

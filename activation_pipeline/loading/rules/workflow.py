@@ -10,6 +10,7 @@ import re
 from datetime import timedelta
 from typing import TYPE_CHECKING
 
+from activation_pipeline.contract.names import is_exact
 from activation_pipeline.loading.places import Finding
 from activation_pipeline.loading.wording import listed, shown
 from activation_pipeline.notation import written_duration
@@ -20,11 +21,6 @@ if TYPE_CHECKING:
     from activation_pipeline.contract import Destination, Entity, Matching, Source, Workflow
 
 _MODEL_NAME = re.compile(r"\b(mart|int|stg|fct|dim|rpt|agg|base|snap)_\w+", re.IGNORECASE)
-_WORDS = re.compile(r"[a-z]+")
-_GUESSES = ("fuzzy", "domain", "soundex", "similar", "metaphone", "phonetic", "levenshtein",
-            "trigram", "approx", "likely", "nearest", "guess")  # fmt: skip
-_EMAIL_WORDS = frozenset({"email", "mail", "e", "address", "exact", "primary", "work", "normalised",
-                          "normalized", "lower", "match"})  # fmt: skip
 _PEOPLE = frozenset({"contact", "user"})
 # Above these, decisions are made so rarely that a slower and simpler class is enough.
 _NEEDED_BELOW = {"real_time": timedelta(hours=1), "micro_batch": timedelta(days=1)}
@@ -62,11 +58,7 @@ def rules_are_exact(workflow: Workflow, matching: Matching) -> Iterator[Finding]
     if workflow.risk != "high":
         return
     for index, rule in enumerate(matching.rules):
-        words = set(_WORDS.findall(rule.lower()))
-        is_guess = any(guess in word for word in words for guess in _GUESSES)
-        is_name = any(word.endswith(("name", "names")) for word in words)
-        is_email = bool(words & {"email", "mail"}) and words <= _EMAIL_WORDS
-        if is_guess or is_name or is_email:
+        if not is_exact(rule):
             message = (
                 f"{shown(rule)} is not an exact, stable identifier, and the risk is high; "
                 "match by an id that both systems keep"
