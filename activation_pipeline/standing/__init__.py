@@ -1,0 +1,175 @@
+"""How a contract stands, as one word: live, caveats, blocked, paused, expired or overdue.
+
+Each state comes with its clause, what was observed against which limit, since when, who may
+act and what to do next. All of it is read from the ledger, so it is told while the warehouse is
+locked, a destination is down or a file is malformed. Several may hold at once: the first word is
+the one that somebody has to act on first, the others stand beside it in ``also``.
+"""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import TYPE_CHECKING
+
+from activation_pipeline.notation import without_addresses
+from activation_pipeline.standing.state import STATES, Standing, State, first_of
+from activation_pipeline.standing.stops import blocked
+from activation_pipeline.status import status
+from activation_pipeline.steps import Step
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping
+    from datetime import datetime
+
+    from activation_pipeline.contract import Contract
+    from activation_pipeline.evidence import Pause
+    from activation_pipeline.incident import Incident
+    from activation_pipeline.ledger import Evaluation
+    from activation_pipeline.loading import Checked
+    from activation_pipeline.runtime import Runtime
+    from activation_pipeline.status import Sent, Status
+
+__all__ = ["STATES", "Standing", "State", "standing", "standings"]
+
+# What acts by itself signs its pauses so; the reason then begins with the clause.
+ITSELF = "activation"
+_SENT = frozenset({"delivered", "delivered_in_part"})
+
+
+def standing(contract: Contract, runtime: Runtime, *, now: datetime) -> Standing:
+    """Tell how a valid contract stands at a moment (UTC)."""
+    found = status(contract, runtime, now=now)
+    evaluation = found.evaluation or runtime.ledger.newest(contract.name, finished=True)
+    states = [
+        *_paused(contract.name, found.pauses, contract.monitoring.restarted_by),
+        *_expired(contract, found, evaluation, runtime),
+        *blocked(contract, found, evaluation, runtime, now=now),
+    ] or [_running(contract, evaluation)]
+    plan = evaluation.plan.id if evaluation and evaluation.plan else None
+    return first_of([replace(each, plan=each.plan or plan) for each in states])
+
+
+def standings(
+    every: Mapping[str, Checked], runtime: Runtime, *, now: datetime
+) -> dict[str, Standing]:
+    """Tell how every contract file stands; a malformed one is blocked by ``contract``."""
+    return {
+        name: standing(checked.contract, runtime, now=now)
+        if checked.contract
+        else _malformed(name, checked, runtime, now=now)
+        for name, checked in every.items()
+    }
+
+
+def _paused(name: str, pauses: tuple[Pause, ...], restarted_by: str | None) -> Iterator[Standing]:
+    for pause in sorted(pauses, key=lambda each: each.destination or ""):
+        rule, _, found = pause.reason.partition(": ")
+        by_rule = pause.by == ITSELF and bool(found)
+        where = f" --destination {pause.destination}" if pause.destination else ""
+        command = (
+            f"activation resume {pause.contract}{where} --as {restarted_by or 'ROLE'} --by WHO"
+        )
+        what = "look at why it is paused, then restart"
+        yield Standing(
+            contract=name,
+            state="paused",
+            clause=rule if by_rule else "not_paused",
+            message=without_addresses(found if by_rule else pause.reason),
+            since=pause.since,
+            until=pause.until,
+            by=without_addresses(pause.by),
+            destination=pause.destination,
+            restarted_by=restarted_by,
+            owner=restarted_by,
+            next_step=Step(restarted_by or "workflow owner", what, f"{command} --reason TEXT"),
+        )
+
+
+def _expired(
+    contract: Contract, found: Status, evaluation: Evaluation | None, runtime: Runtime
+) -> Iterator[Standing]:
+    newest: dict[str | None, Incident] = {
+        incident.destination: incident
+        for incident in runtime.ledger.incidents.all(contract.name)
+        if str(incident.action) == "expire"
+    }
+    owner = contract.owners.source_model
+    for name, incident in newest.items():
+        sent = next((each for each in found.sent if each.destination == name), None)
+        if sent is None or _is_restored(incident, sent, evaluation, runtime):
+            continue
+        counts = ", ".join(f"{count} {word}" for word, count in incident.counts.items())
+        yield Standing(
+            contract=contract.name,
+            state="expired",
+            clause="expire_after",
+            message=without_addresses(incident.reason) + (f" ({counts})" if counts else ""),
+            since=incident.at,
+            by=incident.by,
+            destination=name,
+            owner=owner,
+            next_step=Step(
+                owner, "mend the source: a fresh sync restores", f"activation plan {contract.name}"
+            ),
+        )
+
+
+def _is_restored(
+    incident: Incident, sent: Sent, evaluation: Evaluation | None, runtime: Runtime
+) -> bool:
+    """Say whether a plan was allowed since an expiry, and what it had for here went out."""
+    if not runtime.ledger.history.allowed_since(incident.contract, incident.at):
+        return False
+    if evaluation is None or evaluation.decision == "pause" or not sent.waiting:
+        return True
+    last = sent.last
+    return (
+        last is not None
+        and last.at > incident.at
+        and last.plan != incident.restoring
+        and sent.outcome in _SENT
+    )
+
+
+def _running(contract: Contract, evaluation: Evaluation | None) -> Standing:
+    """Describe a contract in which nothing is wrong."""
+    caveats = contract.launch.caveats
+    limited = caveats is not None
+    told = caveats.model_dump(mode="json", exclude_none=True) if caveats else {}
+    limits = ", ".join(f"{name} {value}" for name, value in told.items())
+    return Standing(
+        contract=contract.name,
+        state="caveats" if limited else "live",
+        clause=None,
+        message=f"launched with caveats: {limits}" if limited else "launched",
+        since=evaluation.at if evaluation else None,
+        owner=contract.owners.workflow,
+    )
+
+
+def _malformed(name: str, checked: Checked, runtime: Runtime, *, now: datetime) -> Standing:
+    """Describe a file that is no contract; a pause in force counts for it as well."""
+    owner = _known(checked, "owners", "workflow")
+    errors = checked.errors
+    more = f" (and {len(errors) - 1} more)" if len(errors) > 1 else ""
+    blocked = Standing(
+        contract=name,
+        state="blocked",
+        clause="contract",
+        message=without_addresses(f"{errors[0]}{more}" if errors else "malformed"),
+        since=None,
+        owner=owner,
+        next_step=Step(
+            owner or "workflow owner", "mend the file", f"activation validate {checked.file}"
+        ),
+    )
+    restarted_by = _known(checked, "monitoring", "restarted_by")
+    pauses = runtime.ledger.pauses(name, now=now)
+    return first_of([*_paused(name, pauses, restarted_by), blocked])
+
+
+def _known(checked: Checked, section: str, name: str) -> str | None:
+    """Take what is right in a file that is wrong elsewhere."""
+    found = checked.sections.get(section)
+    value = vars(found).get(name) if found is not None else None
+    return value if isinstance(value, str) else None

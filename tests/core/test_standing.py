@@ -1,0 +1,154 @@
+"""How a contract stands: one word, its clause, what was found, since when, who may act."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+from typing import TYPE_CHECKING
+
+import pytest
+from company import NOW, contract_dict, make_contract
+from told_ledger import failed_plan, judged, sent, stop
+
+from activation_pipeline.evidence import Pause
+from activation_pipeline.loading import check_all
+from activation_pipeline.standing import standing, standings
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from pathlib import Path
+
+    from company import Company
+
+    from activation_pipeline.runtime import Runtime
+
+CONTRACT = make_contract(contract_dict())
+CAPPED = make_contract(
+    contract_dict(launch={"decision": "launch_with_caveats", "caveats": {"at_most": 50}})
+)
+OURS = CONTRACT.name
+HOUR = timedelta(hours=1)
+
+
+@pytest.fixture
+def runtime(company: Company) -> Iterator[Runtime]:
+    with company.runtime() as opened:
+        yield opened
+
+
+def pause(runtime: Runtime, by: str, reason: str, destination: str | None = None) -> None:
+    runtime.ledger.pause(Pause(OURS, destination, by, reason, NOW, NOW + 8 * HOUR))
+
+
+def test_a_plan_that_may_go_is_live_and_with_caveats_it_says_which(runtime: Runtime) -> None:
+    judged(runtime.ledger, CAPPED)
+    found = standing(CAPPED, runtime, now=NOW)
+    assert (found.state, found.clause, found.also) == ("caveats", None, ())
+    assert found.message == "launched with caveats: at_most 50"
+    judged(runtime.ledger, CONTRACT)
+    assert standing(CONTRACT, runtime, now=NOW).state == "live"
+
+
+def test_a_stopped_plan_is_blocked_by_its_first_gate_since_that_gate_stops(
+    runtime: Runtime,
+) -> None:
+    judged(runtime.ledger, CONTRACT, at=NOW - 9 * HOUR)
+    judged(runtime.ledger, CONTRACT, stop("match_rate"), at=NOW - 6 * HOUR)
+    judged(runtime.ledger, CONTRACT, stop(), at=NOW - 3 * HOUR)
+    plan = judged(runtime.ledger, CONTRACT, stop(), stop("match_rate"))
+    found = standing(CONTRACT, runtime, now=NOW)
+    assert (found.state, found.clause, found.since) == ("blocked", "freshness", NOW - 3 * HOUR)
+    assert (found.observed, found.limit, found.plan) == (72.0, 30.0, plan.id)
+    assert found.message == "newest event is 72 h old, at most 30 h (and 1 more)"
+    assert found.owner == "analytics_engineering"
+    assert found.next_step is not None
+    assert found.next_step.role == "analytics_engineering"
+
+
+def test_a_contract_that_says_pause_is_blocked_by_its_own_launch(runtime: Runtime) -> None:
+    stopped = make_contract(contract_dict(launch={"decision": "pause"}))
+    judged(runtime.ledger, stopped)
+    found = standing(stopped, runtime, now=NOW)
+    assert (found.state, found.clause, found.since) == ("blocked", "launch", NOW)
+
+
+def test_a_plan_that_could_not_be_made_blocks(runtime: Runtime) -> None:
+    judged(runtime.ledger, CONTRACT, at=NOW - HOUR)
+    failed_plan(runtime.ledger, CONTRACT, "warehouse: no relation mart")
+    found = standing(CONTRACT, runtime, now=NOW + HOUR)
+    assert (found.state, found.clause, found.since) == ("blocked", "plan", NOW)
+    assert found.message == "no plan could be made: warehouse: no relation mart"
+
+
+def test_a_plan_in_the_making_changes_nothing_until_it_has_surely_died(runtime: Runtime) -> None:
+    judged(runtime.ledger, CONTRACT, at=NOW - HOUR)
+    runtime.ledger.start_preparation(OURS, now=NOW)
+    assert standing(CONTRACT, runtime, now=NOW + HOUR).state == "live"
+    late = standing(CONTRACT, runtime, now=NOW + HOUR + timedelta(seconds=1))
+    assert (late.state, late.clause, late.since) == ("blocked", "plan", NOW)
+    assert "never finished" in late.message
+
+
+def test_a_contract_without_any_plan_is_blocked_and_the_first_plan_is_next(
+    runtime: Runtime,
+) -> None:
+    found = standing(CONTRACT, runtime, now=NOW)
+    assert (found.state, found.clause, found.message) == ("blocked", "plan", "no plan yet")
+    assert found.next_step is not None
+    assert found.next_step.command == f"activation plan {OURS}"
+
+
+def test_a_pause_comes_before_what_blocks_and_names_who_may_restart(runtime: Runtime) -> None:
+    judged(runtime.ledger, CONTRACT, stop())
+    pause(runtime, "dana@example.com", "wrong bands, ask dana@example.com")
+    found = standing(CONTRACT, runtime, now=NOW + HOUR)
+    assert (found.state, found.clause, found.since) == ("paused", "not_paused", NOW)
+    assert (found.until, found.restarted_by) == (NOW + 8 * HOUR, "cs_director")
+    assert "dana" not in f"{found.by} {found.message}"
+    assert [each.clause for each in found.also] == ["freshness"]
+    assert found.next_step is not None
+    assert str(found.next_step.command).startswith(f"activation resume {OURS} --as cs_director")
+    assert standing(CONTRACT, runtime, now=NOW + 8 * HOUR).state == "blocked"
+
+
+def test_what_paused_by_itself_names_its_rule(runtime: Runtime) -> None:
+    judged(runtime.ledger, CONTRACT)
+    pause(runtime, "activation", "rejected_above: 3% of 1,200 rejected, at most 2%", "crm")
+    found = standing(CONTRACT, runtime, now=NOW)
+    assert (found.state, found.clause, found.destination) == ("paused", "rejected_above", "crm")
+    assert found.message == "3% of 1,200 rejected, at most 2%"
+    assert found.headline == (
+        "renewal_risk: paused (crm) by rejected_above: 3% of 1,200 rejected, at most 2%"
+    )
+
+
+@pytest.mark.parametrize("outcome", ["failed", "refused"])
+def test_a_delivery_that_broke_off_blocks_while_records_wait(
+    runtime: Runtime, outcome: str
+) -> None:
+    plan = judged(runtime.ledger, CONTRACT, rows=5)
+    sent(runtime.ledger, plan, outcome=outcome, message="crm: no answer")
+    found = standing(CONTRACT, runtime, now=NOW + HOUR)
+    expected = ("blocked", "failed", "crm") if outcome == "failed" else ("live", None, None)
+    assert (found.state, found.clause, found.destination) == expected
+
+
+def test_an_allowed_plan_that_nobody_sent_in_time_blocks(runtime: Runtime) -> None:
+    judged(runtime.ledger, CONTRACT, rows=5)
+    window = CONTRACT.workflow.decision_window
+    assert standing(CONTRACT, runtime, now=NOW + window).state == "live"
+    late = standing(CONTRACT, runtime, now=NOW + window + timedelta(seconds=1))
+    assert (late.state, late.clause, late.since) == ("blocked", "freshness", NOW + window)
+    assert late.message == "5 planned records were not sent within 1d"
+
+
+def test_a_malformed_file_is_blocked_and_may_be_paused_as_well(
+    runtime: Runtime, tmp_path: Path
+) -> None:
+    (tmp_path / f"{OURS}.yaml").write_text("version: 1\n", encoding="utf-8")
+    every = check_all(tmp_path, today=NOW.date())
+    found = standings(every, runtime, now=NOW)[OURS]
+    assert (found.state, found.clause) == ("blocked", "contract")
+    assert f"{OURS}.yaml:1:1" in found.message
+    pause(runtime, "demo_cs_director", "stop it")
+    both = standings(every, runtime, now=NOW)[OURS]
+    assert (both.state, [each.clause for each in both.also]) == ("paused", ["contract"])
