@@ -15,9 +15,11 @@ import sqlalchemy as sa
 
 from activation_pipeline.evidence import GateResult, Pause, Previous, Review
 from activation_pipeline.ledger import tables as t
-from activation_pipeline.ledger._engine import moment, open_engine, written
-from activation_pipeline.ledger._pauses import read_pauses
+from activation_pipeline.ledger._engine import moment, open_engine, reading, written
+from activation_pipeline.ledger._pauses import add_word, read_pauses
+from activation_pipeline.ledger._words import add_sealed, intact_rows
 from activation_pipeline.ledger.attempts import Attempts
+from activation_pipeline.ledger.chain import Chain
 from activation_pipeline.ledger.deliveries import Deliveries
 from activation_pipeline.ledger.history import History
 from activation_pipeline.ledger.incidents import Incidents
@@ -25,11 +27,12 @@ from activation_pipeline.ledger.rejections import Rejections
 from activation_pipeline.plan import Plan, PlanPart
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Collection, Mapping, Sequence
     from datetime import datetime
 
     from sqlalchemy.engine import Connection, Row
 
+    from activation_pipeline.ledger._pauses import Owned
     from activation_pipeline.plan import Decision
 
 
@@ -63,6 +66,7 @@ class Ledger:
         self.attempts = Attempts(self._engine)
         self.incidents = Incidents(self._engine)
         self.rejections = Rejections(self._engine)
+        self.chain = Chain(self._engine)
 
     def close(self) -> None:
         """Give back the database connections."""
@@ -110,11 +114,14 @@ class Ledger:
         with self._engine.begin() as connection:
             _add_decision(connection, evaluation, results, written(now))
 
-    def newest(self, contract: str) -> Evaluation | None:
-        """Find the newest preparation's judgement; None: never prepared, or not evaluated yet."""
-        newest = sa.select(sa.func.max(t.preparations.c.id)).where(
-            t.preparations.c.contract == contract
-        )
+    def newest(self, contract: str, *, finished: bool = False) -> Evaluation | None:
+        """Find the newest preparation's judgement; None: never prepared, or not evaluated yet.
+
+        ``finished`` true looks past a preparation that is not evaluated, for who only shows it.
+        """
+        table = t.evaluations if finished else t.preparations
+        which = table.c.preparation if finished else table.c.id
+        newest = sa.select(sa.func.max(which)).where(table.c.contract == contract)
         return self._evaluation(t.evaluations.c.preparation == newest.scalar_subquery())
 
     def previous(self, contract: str, *, delivered: bool = True) -> Previous | None:
@@ -179,47 +186,35 @@ class Ledger:
         values = asdict(review) | {"contract": contract, "by": by, "reason": reason}
         values["at"] = written(review.at)
         with self._engine.begin() as connection:
-            connection.execute(sa.insert(t.reviews).values(**values))
+            add_sealed(connection, t.reviews, values)
 
     def reviews(self, contract: str) -> tuple[Review, ...]:
-        """List every recorded word on a contract's plans, oldest first."""
-        r = t.reviews
-        query = (
-            sa.select(r.c.gate, r.c.plan, r.c.role, r.c.at, r.c.fingerprint, r.c.definition)
-            .where(r.c.contract == contract)
-            .order_by(r.c.id)
-        )
+        """List every word on a contract's plans that stands as it was written, oldest first."""
         with self._engine.begin() as connection:
-            rows = connection.execute(query).all()
+            rows = intact_rows(connection, t.reviews, t.reviews.c.contract == contract)
         return tuple(
             Review(r.gate, r.plan, r.role, moment(r.at), r.fingerprint, r.definition) for r in rows
         )
 
-    def pause(self, pause: Pause) -> None:
-        """Stop a contract, or one of its destinations, from this moment on."""
-        self._add_pause(pause, paused=True)
+    def pause(self, pause: Pause, *, owned: Collection[Owned] = ()) -> None:
+        """Stop a contract, or one of its destinations, from this moment on.
+
+        ``owned`` is what it writes there; other contracts that write the same stop as well.
+        """
+        with self._engine.begin() as connection:
+            add_word(connection, pause, paused=True, owned=owned)
 
     def resume(self, pause: Pause) -> None:
         """End the pauses of a contract, or of one of its destinations."""
-        self._add_pause(pause, paused=False)
-
-    def _add_pause(self, pause: Pause, *, paused: bool) -> None:
-        row = sa.insert(t.pauses).values(
-            contract=pause.contract,
-            destination=pause.destination,
-            paused=paused,
-            by=pause.by,
-            reason=pause.reason,
-            until=written(pause.until) if pause.until else None,
-            at=written(pause.since),
-        )
         with self._engine.begin() as connection:
-            connection.execute(row)
+            add_word(connection, pause, paused=False, owned=())
 
-    def pauses(self, contract: str, *, now: datetime) -> tuple[Pause, ...]:
-        """List the pauses in force; the newest word on each destination counts."""
-        with self._engine.begin() as connection:
-            return read_pauses(connection, contract, now=now)
+    def pauses(
+        self, contract: str, *, now: datetime, owned: Collection[Owned] = ()
+    ) -> tuple[Pause, ...]:
+        """List the pauses in force, oldest first; see ``read_pauses``."""
+        with reading(self._engine).begin() as connection:
+            return read_pauses(connection, contract, now=now, owned=owned)
 
     def record_reconciliation(
         self,
@@ -255,16 +250,15 @@ def _add_decision(
     connection: Connection, evaluation: Evaluation, results: Sequence[GateResult], at: str
 ) -> None:
     causes = [asdict(result) for result in results if result.stops or result.overridden_by]
-    connection.execute(
-        sa.insert(t.decisions).values(
-            preparation=evaluation.preparation,
-            contract=evaluation.contract,
-            plan=evaluation.plan.id if evaluation.plan else "",
-            decision=evaluation.decision,
-            causes=json.dumps(causes),
-            at=at,
-        )
-    )
+    row = {
+        "preparation": evaluation.preparation,
+        "contract": evaluation.contract,
+        "plan": evaluation.plan.id if evaluation.plan else "",
+        "decision": evaluation.decision,
+        "causes": json.dumps(causes),
+        "at": at,
+    }
+    add_sealed(connection, t.decisions, row)
 
 
 def _read_plan(row: Row[Any]) -> Plan:

@@ -15,6 +15,7 @@ from sqlalchemy.exc import ArgumentError, DatabaseError, NoSuchModuleError
 
 from activation_pipeline.errors import ConfigurationError
 from activation_pipeline.ledger import tables as t
+from activation_pipeline.ledger._words import begin_chain
 
 if TYPE_CHECKING:
     from sqlalchemy.engine import Engine
@@ -22,6 +23,7 @@ if TYPE_CHECKING:
 _BUSY_TIMEOUT_S = 30
 _LOGGER = "activation_ledger"
 _PAUSE_S = 0.01
+READING = "activation_reading"
 _CREATING = 47_112_026  # any number, as long as every process takes the same
 
 
@@ -49,7 +51,13 @@ def _switch_to_wal(connection: sqlite3.Connection) -> None:
 
 
 def _begin_immediate(connection: sa.Connection) -> None:
-    connection.exec_driver_sql("BEGIN IMMEDIATE")
+    reads = connection.get_execution_options().get(READING)
+    connection.exec_driver_sql("BEGIN" if reads else "BEGIN IMMEDIATE")
+
+
+def reading(engine: Engine) -> Engine:
+    """Give an engine whose transactions only read, and so wait for no writer."""
+    return engine.execution_options(**{READING: True})
 
 
 def open_engine(url: str) -> Engine:
@@ -98,7 +106,10 @@ def _prepare_tables(connection: sa.Connection) -> None:
     if connection.dialect.name == "postgresql":
         # Two processes that create the same table at once fail there, so they take turns.
         connection.execute(sa.select(sa.func.pg_advisory_xact_lock(_CREATING)))
+    is_unchained = not sa.inspect(connection).has_table(t.chain.name)
     t.metadata.create_all(connection)
+    if is_unchained:
+        begin_chain(connection)
     found = connection.scalar(sa.select(t.schema_version.c.version))
     if found is None:
         connection.execute(sa.insert(t.schema_version).values(version=t.SCHEMA_VERSION))

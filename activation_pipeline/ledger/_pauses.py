@@ -1,19 +1,28 @@
-"""Read the pauses in force: for the gates, and inside the transaction that allows a batch."""
+"""Read the pauses in force: for the gates, and inside the transaction that allows a batch.
+
+A pause holds until its contract and destination are resumed, or until its own end; a second
+pause never shortens a first one. A contract that writes what a paused contract writes is held by
+that pause too, so that a renamed file is no way round it.
+"""
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import sqlalchemy as sa
 
 from activation_pipeline.evidence import Pause
 from activation_pipeline.ledger import tables as t
-from activation_pipeline.ledger._engine import moment
+from activation_pipeline.ledger._engine import moment, written
+from activation_pipeline.ledger._words import add_sealed
 
 if TYPE_CHECKING:
+    from collections.abc import Collection
     from datetime import datetime
 
-    from sqlalchemy.engine import Connection
+    from sqlalchemy.engine import Connection, Row
+
+Owned = tuple[str, str, str]
 
 _OF_CONTRACT = (
     sa.select(t.pauses)
@@ -22,20 +31,85 @@ _OF_CONTRACT = (
 )
 
 
-def read_pauses(connection: Connection, contract: str, *, now: datetime) -> tuple[Pause, ...]:
-    """List the pauses in force; the newest word on each destination counts."""
-    rows = connection.execute(_OF_CONTRACT, {"contract": contract}).all()
-    newest = {row.destination: row for row in rows}
-    found = (
+def add_word(
+    connection: Connection, pause: Pause, *, paused: bool, owned: Collection[Owned]
+) -> int:
+    """Add a pause or a resume, and what a pause holds; gives the row's id."""
+    row = {
+        "contract": pause.contract,
+        "destination": pause.destination,
+        "paused": paused,
+        "by": pause.by,
+        "reason": pause.reason,
+        "until": written(pause.until) if pause.until else None,
+        "at": written(pause.since),
+    }
+    found = add_sealed(connection, t.pauses, row)
+    if owned:
+        held = [
+            {"pause": found, "kind": kind, "object": what, "field": field}
+            for kind, what, field in sorted(owned)
+        ]
+        connection.execute(sa.insert(t.pause_fields), held)
+    return found
+
+
+def read_pauses(
+    connection: Connection, contract: str, *, now: datetime, owned: Collection[Owned] = ()
+) -> tuple[Pause, ...]:
+    """List the pauses in force, oldest first.
+
+    Args:
+        connection: in a transaction.
+        contract: whose.
+        now: UTC.
+        owned: what the contract writes; pauses of others that write the same are listed too.
+    """
+    rows = _in_force(connection, contract, now)
+    if owned:
+        rows += _of_others(connection, contract, owned, now)
+    return tuple(
         Pause(
-            contract=contract,
+            contract=row.contract,
             destination=row.destination,
             by=row.by,
             reason=row.reason,
             since=moment(row.at),
             until=moment(row.until) if row.until else None,
         )
-        for row in newest.values()
-        if row.paused
+        for row in rows
     )
-    return tuple(pause for pause in found if pause.until is None or now < pause.until)
+
+
+def _in_force(connection: Connection, contract: str, now: datetime) -> list[Row[Any]]:
+    since_resume: dict[str | None, list[Row[Any]]] = {}
+    for row in connection.execute(_OF_CONTRACT, {"contract": contract}):
+        if row.paused:
+            since_resume.setdefault(row.destination, []).append(row)
+        else:
+            since_resume[row.destination] = []
+    found = [row for rows in since_resume.values() for row in rows]
+    return sorted(
+        (row for row in found if row.until is None or now < moment(row.until)),
+        key=lambda row: row.id,
+    )
+
+
+def _of_others(
+    connection: Connection, contract: str, owned: Collection[Owned], now: datetime
+) -> list[Row[Any]]:
+    f, p = t.pause_fields, t.pauses
+    same = sa.tuple_(f.c.kind, f.c.object, f.c.field).in_(sorted(owned))
+    query = (
+        sa.select(p.c.id, p.c.contract)
+        .join(f, f.c.pause == p.c.id)
+        .where(p.c.contract != contract, same)
+        .distinct()
+    )
+    holding = {row.id: row.contract for row in connection.execute(query)}
+    return [
+        row
+        for other in sorted(set(holding.values()))
+        for row in _in_force(connection, other, now)
+        if row.id in holding
+    ]

@@ -22,12 +22,13 @@ from activation_pipeline.ledger._pauses import read_pauses
 from activation_pipeline.ledger.records import Attempt, BatchResult, RecordOutcome, Totals
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Callable, Collection, Sequence
     from datetime import datetime
 
     from sqlalchemy.engine import Connection, Engine
 
     from activation_pipeline.evidence import Pause
+    from activation_pipeline.ledger._pauses import Owned
 
 
 _RENEW_EVERY = timedelta(seconds=5)
@@ -110,6 +111,7 @@ class Deliveries:
         now: datetime,
         ended: Sequence[tuple[int, BatchResult]],
         check: Callable[[tuple[Pause, ...]], None],
+        owned: Collection[Owned] = (),
     ) -> list[int]:
         """Note which batches are sent next, unless somebody paused; one transaction for all.
 
@@ -120,6 +122,7 @@ class Deliveries:
             ended: the intents of batches before and what became of them, noted along with it,
                 also when the check refuses.
             check: raises where a pause is in force.
+            owned: what is written; pauses of other contracts that write the same are checked too.
 
         Returns:
             The intents' ids, for the batches' results.
@@ -133,7 +136,7 @@ class Deliveries:
             for intent, result in ended:
                 _add_result(connection, intent, result, at=at)
             try:
-                check(read_pauses(connection, attempt.contract, now=now))
+                check(read_pauses(connection, attempt.contract, now=now, owned=owned))
                 self._keep_lease(connection, attempt, now)
             except RefusedError as error:
                 refusal = error

@@ -16,6 +16,7 @@ from activation_pipeline.incident import Incident
 from activation_pipeline.ledger import tables as t
 from activation_pipeline.ledger._engine import moment, written
 from activation_pipeline.ledger._pauses import read_pauses
+from activation_pipeline.ledger._words import add_sealed
 
 if TYPE_CHECKING:
     from datetime import datetime
@@ -40,7 +41,7 @@ class Incidents:
         with self._engine.begin() as connection:
             if restoring is not None:
                 _add_plan(connection, restoring, at=row["at"])
-            connection.execute(sa.insert(t.incidents).values(**row))
+            add_sealed(connection, t.incidents, row)
 
     def all(self, contract: str) -> tuple[Incident, ...]:
         """List a contract's incidents, oldest first."""

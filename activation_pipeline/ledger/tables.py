@@ -85,6 +85,16 @@ pauses = Table(
     Column("at", Text, nullable=False),
 )
 
+pause_fields = Table(
+    "pause_fields",
+    metadata,
+    Column("pause", Integer, ForeignKey("pauses.id"), primary_key=True),
+    Column("kind", Text, primary_key=True, doc="of destination"),
+    Column("object", Text, primary_key=True),
+    Column("field", Text, primary_key=True),
+    Index("pauses_of_field", "kind", "object", "field"),
+)
+
 leases = Table(
     "leases",
     metadata,
@@ -206,4 +216,18 @@ incidents = Table(
     Column("reason", Text, nullable=False),
     Column("counts", Text, nullable=False, doc="JSON: records by what is done with them"),
     Column("at", Text, nullable=False),
+)
+
+chain = Table(
+    "chain",
+    metadata,
+    Column("id", Integer, primary_key=True),
+    Column("at", Text, doc="the word's own; null: the chain's beginning"),
+    Column("kind", Text, nullable=False, doc="the word's table, or beginning"),
+    Column("word", Integer, nullable=False, doc="its id there; of the beginning: older words"),
+    Column("digest", Text, nullable=False, doc="of the word as it was written"),
+    Column("previous", Text, nullable=False, doc="hash of the link before"),
+    Column("hash", Text, nullable=False),
+    # Not unique: whatever somebody did to the chain, a pause must be written all the same.
+    Index("chain_of_word", "kind", "word"),
 )
