@@ -10,7 +10,8 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from activation_pipeline.errors import RefusedError
-from activation_pipeline.recheck import check_pauses, permitted_plan, recheck
+from activation_pipeline.permission import asked_before_each_request
+from activation_pipeline.recheck import check_decision, check_pauses, permitted_plan, recheck
 from activation_pipeline.report import report
 from activation_pipeline.second_look import FRESH_FOR, edited_since
 from activation_pipeline.sending import Sending, send_part, waiting_rows
@@ -21,6 +22,9 @@ if TYPE_CHECKING:
     from datetime import datetime
 
     from activation_pipeline.contract import Contract
+    from activation_pipeline.evidence import Pause
+    from activation_pipeline.ledger import Evaluation
+    from activation_pipeline.plan import Plan
     from activation_pipeline.report import Report
     from activation_pipeline.runtime import Runtime
 
@@ -34,7 +38,7 @@ def deliver(
         contract: as it is now; it must be the one that the plan was made from.
         destination: one of the contract's.
         runtime: where everything is.
-        clock: tells the time, UTC; asked again before every batch.
+        clock: tells the time, UTC; asked again before every batch and every request.
 
     Returns:
         What became of every planned record, over all attempts at this plan.
@@ -44,15 +48,18 @@ def deliver(
         RetryableError: destination or warehouse unavailable; a later call goes on.
         PermanentError: credentials, permission or mapping.
     """
+
+    def check() -> None:
+        check_pauses(contract, destination, _in_force(contract, destination, runtime, clock()))
+
+    check()
     evaluation = runtime.ledger.newest(contract.name)
-    now = clock()
-    check_pauses(contract, destination, runtime.ledger.pauses(contract.name, now=now))
-    plan = permitted_plan(contract, evaluation, now=now)
+    plan = permitted_plan(contract, evaluation, now=clock())
+    check_decision(contract, evaluation, runtime)
     if contract.launch.caveats and contract.launch.caveats.alert_only:
         return report(runtime, plan, destination, outcome="alert_only")
-    waiting = waiting_rows(runtime, plan, destination)
-    if evaluation is None or not waiting:  # without an evaluation no plan was permitted
-        settle(runtime, contract.name, destination, now=now)
+    if evaluation is None or not waiting_rows(runtime, plan, destination):
+        settle(runtime, contract.name, destination, now=clock())
         return report(runtime, plan, destination)
     if runtime.ledger.incidents.is_undone(plan.id):
         raise RefusedError(
@@ -60,8 +67,31 @@ def deliver(
             f"run activation plan {contract.name}",
             clause="plan",
         )
+    with asked_before_each_request(check):
+        return _sent(contract, evaluation, plan, destination, runtime, clock=clock)
+
+
+def _in_force(
+    contract: Contract, destination: str, runtime: Runtime, now: datetime
+) -> tuple[Pause, ...]:
+    owned = contract.owned(destination)
+    return runtime.ledger.pauses(contract.name, now=now, owned=owned)
+
+
+def _sent(
+    contract: Contract,
+    evaluation: Evaluation,
+    plan: Plan,
+    destination: str,
+    runtime: Runtime,
+    *,
+    clock: Callable[[], datetime],
+) -> Report:
+    """Send what waits of a permitted plan, less whoever may not be reached any more."""
+    now = clock()
     held = recheck(contract, plan, destination, runtime, now=now)
     if now - evaluation.at > FRESH_FOR:
+        waiting = waiting_rows(runtime, plan, destination)
         held = edited_since(contract, plan, destination, runtime, waiting=waiting) | held
     return send_part(
         Sending(

@@ -129,18 +129,18 @@ class Pause:
     since: datetime
     until: datetime | None
 
-    def told(self, restarted_by: str) -> str:
-        """Tell who paused since when, until when and why, and who restarts.
+    def told(self, restarted_by: str | None) -> str:
+        """Tell who paused since when, until when and why, and who restarts, where that is known.
 
         Logs and error texts repeat it, so e-mail addresses in it are masked; the ledger keeps
         who it was.
         """
         until = f" until {self.until:%Y-%m-%d %H:%M} UTC" if self.until else ""
-        return (
+        told = (
             f"paused since {self.since:%Y-%m-%d %H:%M} UTC{until} by "
-            f"{without_addresses(self.by)}: {without_addresses(self.reason)}; "
-            f"{restarted_by} may restart"
+            f"{without_addresses(self.by)}: {without_addresses(self.reason)}"
         )
+        return f"{told}; {restarted_by} may restart" if restarted_by else told
 
 
 @dataclass(frozen=True, slots=True)

@@ -95,17 +95,41 @@ def _check_age(contract: Contract, evaluation: Evaluation, plan: Plan, now: date
         )
 
 
+def check_decision(contract: Contract, evaluation: Evaluation, runtime: Runtime) -> None:
+    """Refuse a plan whose decision is not in the ledger as this package wrote it.
+
+    Raises:
+        RefusedError: the chain does not hold the newest decision on the plan as it stands.
+    """
+    if not runtime.ledger.chain.holds_decision(evaluation.preparation):
+        raise RefusedError(
+            f"{contract.name}: not delivered: the decision on the newest plan was changed or added "
+            f"past the package; run activation verify, then activation plan {contract.name}; "
+            f"owner: {contract.owners.workflow}",
+            clause="ledger",
+        )
+
+
 def check_pauses(contract: Contract, destination: str, pauses: tuple[Pause, ...]) -> None:
     """Refuse while the contract or the destination is paused.
+
+    A pause of another contract is among ``pauses`` where that one writes the same here.
 
     Raises:
         RefusedError: names who paused, since when, why, until when, and who may restart.
     """
     for pause in pauses:
+        if pause.contract != contract.name:
+            raise RefusedError(
+                f"{contract.name}: {destination}: writes what {pause.contract} writes, and that is "
+                f"{pause.told(None)}: activation status {pause.contract}; owner: "
+                f"{contract.owners.workflow}",
+                clause="not_paused",
+            )
         if pause.destination in (None, destination):
             told = pause.told(contract.monitoring.restarted_by)
             raise RefusedError(
-                f"{contract.name}: {destination}: {told}: activation resume {contract.name}",
+                f"{contract.name}: {destination}: {told}: activation status {contract.name}",
                 clause="not_paused",
             )
 

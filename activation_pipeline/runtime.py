@@ -18,12 +18,13 @@ from activation_pipeline import destinations
 from activation_pipeline.errors import ConfigurationError
 from activation_pipeline.ledger import Ledger
 from activation_pipeline.manifest import read_manifest
+from activation_pipeline.people import read_people
 from activation_pipeline.plan import written_fields
 from activation_pipeline.snapshots import Snapshots
 from activation_pipeline.warehouse import Engine, in_memory, open_warehouse
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Callable, Iterator, Mapping
     from contextlib import AbstractContextManager
     from datetime import datetime
 
@@ -40,13 +41,17 @@ _DEAD = frozenset("ZXx")
 
 @dataclass
 class Runtime:
-    """One installation, opened: ledger, snapshots, warehouse, manifest, destination clients."""
+    """One installation, opened: ledger, snapshots, warehouse, manifest, destination clients.
+
+    ``people`` are the names that may speak for a role; a role that is not in it takes anybody's.
+    """
 
     ledger: Ledger
     snapshots: Snapshots
     read_manifest: Callable[[], Manifest]
     open_warehouse: Callable[[], AbstractContextManager[DuckDBPyConnection]]
     connect: Callable[[str], DestinationClient]
+    people: Mapping[str, frozenset[str]] = field(default_factory=dict)
     _clients: dict[str, DestinationClient] = field(default_factory=dict)
 
     def client(self, contract: Contract, destination: str) -> DestinationClient:
@@ -103,6 +108,7 @@ def open_runtime(settings: Settings) -> Runtime:
         read_manifest=manifest,
         open_warehouse=lambda: open_warehouse(settings.warehouse),
         connect=lambda kind: destinations.connect(kind, settings.environment),
+        people=read_people(settings.environment),
     )
 
 

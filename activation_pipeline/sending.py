@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections import Counter
 from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
+from contextvars import copy_context
 from dataclasses import dataclass, field, replace
 from itertools import islice
 from typing import TYPE_CHECKING
@@ -199,7 +200,9 @@ class _Line:
                 coming = iter(batches)
                 while ready := list(islice(coming, self.most - len(self.on_their_way))):
                     for intent, batch in zip(self._intend(ready), ready, strict=True):
-                        self.on_their_way[pool.submit(self._send, batch)] = intent
+                        # What is asked before each request belongs to this thread's context.
+                        sent = pool.submit(copy_context().run, self._send, batch)
+                        self.on_their_way[sent] = intent
                     while len(self.on_their_way) >= self.most:
                         if self._collect():
                             self.most = workers
@@ -217,6 +220,7 @@ class _Line:
             now=self.sending.clock(),
             ended=answered,
             check=self.sending.check,
+            owned=self.sending.contract.owned(self.sending.destination),
         )
 
     def _collect(self) -> bool:
@@ -257,7 +261,7 @@ class _Line:
         asked = [record for record in records if record.key in unsure]
         try:
             there = arrived(self.client, self.target, asked)
-        except (RetryableError, PermanentError):
+        except (RetryableError, PermanentError, RefusedError):
             return outcome
         return replace(outcome, faults=tuple(f for f in outcome.faults if f.key not in there))
 

@@ -97,6 +97,14 @@ class Contract(Section):
              *self.monitoring.alert, self.monitoring.restarted_by}
         )  # fmt: skip
 
+    def owned(self, destination: str | None = None) -> frozenset[tuple[str, str, str]]:
+        """List what no second contract may write there, or anywhere: kind, object, field."""
+        chosen = self.destinations if destination is None else (destination,)
+        return frozenset(
+            place for name in chosen if name in self.destinations
+            for place in self.destinations[name].owns(name)
+        )  # fmt: skip
+
 
 def fingerprint(contract: Contract) -> str:
     """Hash the meaning of a contract: 16 hex digits.

@@ -115,6 +115,20 @@ class Destination(Section):
             )
         return self
 
+    def owns(self, name: str) -> dict[tuple[str, str, str], tuple[str, ...]]:
+        """List what no second contract may write, each with its path below this destination.
+
+        Kind, object and field, where a list is an object of all lists and a store's object is
+        one field. Names are in lower case, because the vendors compare them so; ``name`` is the
+        destination's in its contract.
+        """
+        kind, what = self.kind or name, self.object.lower()
+        if self.list is not None:
+            return {(kind, "list", self.list.lower()): ("list",)}
+        if self.behavior == "mirror":
+            return {(kind, "object", what): ("object",)}
+        return {(kind, what, field.lower()): ("fields", field) for field in self.fields}
+
 
 class Freshness(Section):
     """6. Freshness expectation: the event-time column, its cadence, staleness and expiry."""

@@ -28,6 +28,7 @@ from activation_pipeline.destinations._exchange import (
     UntrustedError,
 )
 from activation_pipeline.errors import PermanentError, RetryableError
+from activation_pipeline.permission import ask
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -149,6 +150,7 @@ class Transport:
             RetryableError: surely not applied; throttled or unavailable beyond our patience,
                 or the destination counts as dead.
             PermanentError: as the judge says.
+            RefusedError: somebody stopped the delivery; what was tried before may have arrived.
         """
         sent = {"Content-Type": "application/json"} if body is not None else {}
         request = Request(method, path, body, params, {**sent, **(headers or {})})
@@ -238,6 +240,8 @@ class Transport:
         return answer
 
     def _exchange(self, call: _Call) -> Answer:
+        # Last of all, after every wait: somebody may have stopped us meanwhile.
+        ask()
         number = self._breaker.enter()
         failed = True
         # What is left of the patience bounds each try, or a destination that takes every request

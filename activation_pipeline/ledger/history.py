@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 import sqlalchemy as sa
 
 from activation_pipeline.ledger import tables as t
-from activation_pipeline.ledger._engine import moment, written
+from activation_pipeline.ledger._engine import moment, reading, written
 from activation_pipeline.ledger.records import RecordOutcome
 
 if TYPE_CHECKING:

@@ -14,7 +14,7 @@ from activation_pipeline.loading.places import Finding, Path
 from activation_pipeline.loading.wording import shown
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping
+    from collections.abc import Mapping
 
     from activation_pipeline.contract import Destination
 
@@ -28,8 +28,10 @@ def conflicts(contracts: Mapping[str, Mapping[str, Any]]) -> dict[str, tuple[Fin
     """
     places: dict[_Owned, list[tuple[str, Path]]] = defaultdict(list)
     for contract, sections in contracts.items():
-        for owned, path in _owned(sections.get("destinations", {})):
-            places[owned].append((contract, path))
+        destinations: Mapping[str, Destination] = sections.get("destinations", {})
+        for name, destination in destinations.items():
+            for owned, below in destination.owns(name).items():
+                places[owned].append((contract, ("destinations", name, *below)))
     found: dict[str, list[Finding]] = defaultdict(list)
     for owned, owners in places.items():
         for contract, path in owners:
@@ -37,20 +39,6 @@ def conflicts(contracts: Mapping[str, Mapping[str, Any]]) -> dict[str, tuple[Fin
             if others:
                 found[contract].append(_finding(contract, path, owned, others))
     return {contract: tuple(findings) for contract, findings in found.items()}
-
-
-def _owned(destinations: Mapping[str, Destination]) -> Iterator[tuple[_Owned, Path]]:
-    for name, destination in destinations.items():
-        kind = destination.kind or name
-        if destination.list is not None:
-            yield (kind, "list", destination.list.lower()), ("destinations", name, "list")
-        if destination.behavior == "mirror" and destination.list is None:
-            owned = (kind, "object", destination.object.lower())
-            yield owned, ("destinations", name, "object")
-            continue
-        for field in destination.fields:
-            owned = (kind, destination.object.lower(), field.lower())
-            yield owned, ("destinations", name, "fields", field)
 
 
 def _finding(contract: str, path: Path, owned: _Owned, others: list[tuple[str, Path]]) -> Finding:
