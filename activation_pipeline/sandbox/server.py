@@ -6,24 +6,21 @@ It listens on 127.0.0.1 only and prints nothing; the port that it got is handed 
 from __future__ import annotations
 
 import asyncio
-import socket
 import threading
 from contextlib import closing, contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
-import uvicorn
-
 from activation_pipeline.sandbox.app import create_app
 from activation_pipeline.sandbox.catalogue import SetupError, load_org
 from activation_pipeline.sandbox.gateway import CUT
 from activation_pipeline.sandbox.vendors import find_vendors
+from activation_pipeline.serving import Server, listening
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
     from pathlib import Path
-    from types import FrameType
 
     from starlette.types import ASGIApp, Receive, Scope, Send
 
@@ -73,9 +70,9 @@ def serve(
         OSError: the port is taken.
         SetupError: the set-up or the records cannot be used.
     """
-    with closing(_bind(port)) as listening:
+    with closing(listening(port)) as bound:
         server = _server(home, org, records=records, clock=clock, ready=ready)
-        server.run(sockets=[listening])
+        server.run(sockets=[bound])
 
 
 @contextmanager
@@ -93,11 +90,11 @@ def running_sandbox(
         SetupError: the set-up or the records cannot be used, or it did not start in time.
     """
     started = threading.Event()
-    with closing(_bind(port)) as listening:
-        bound = int(listening.getsockname()[1])
+    with closing(listening(port)) as bound:
+        taken = int(bound.getsockname()[1])
         server = _server(home, org, records=records, clock=clock, ready=lambda _: started.set())
         thread = threading.Thread(
-            target=lambda: asyncio.run(server.serve(sockets=[listening])),
+            target=lambda: asyncio.run(server.serve(sockets=[bound])),
             name="activation-sandbox",
             daemon=True,
         )
@@ -105,29 +102,10 @@ def running_sandbox(
         try:
             if not started.wait(_START_WITHIN_S):
                 raise SetupError(f"sandbox: not answering after {_START_WITHIN_S} s; try again")
-            yield Running(f"http://127.0.0.1:{bound}", bound)
+            yield Running(f"http://127.0.0.1:{taken}", taken)
         finally:
             server.should_exit = True
             thread.join(_STOP_WITHIN_S)
-
-
-class _Server(uvicorn.Server):
-    """Tells when it answers."""
-
-    def __init__(self, config: uvicorn.Config, ready: Callable[[int], None]) -> None:
-        super().__init__(config)
-        self._ready = ready
-
-    def handle_exit(self, sig: int, frame: FrameType | None) -> None:
-        # Not remembered, so not raised again at the end: being stopped is how serving ends.
-        del sig, frame
-        self.force_exit = self.should_exit
-        self.should_exit = True
-
-    async def startup(self, sockets: list[socket.socket] | None = None) -> None:
-        await super().startup(sockets)
-        if sockets:
-            self._ready(int(sockets[0].getsockname()[1]))
 
 
 def _server(
@@ -137,30 +115,10 @@ def _server(
     records: Path | None,
     clock: Callable[[], datetime],
     ready: Callable[[int], None],
-) -> _Server:
+) -> Server:
     setup = load_org(find_vendors()) if org is None else org
     app = create_app(home, setup, clock=clock, records=records)
-    config = uvicorn.Config(
-        _droppable(app),
-        log_config=None,
-        access_log=False,
-        ws="none",
-        timeout_graceful_shutdown=2,
-        timeout_keep_alive=75,
-    )
-    return _Server(config, ready)
-
-
-def _bind(port: int) -> socket.socket:
-    # With the protocol named, the event loop turns Nagle off; without, every answer waits 40 ms.
-    listening = socket.socket(socket.AF_INET, socket.SOCK_STREAM, socket.IPPROTO_TCP)
-    listening.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-    try:
-        listening.bind(("127.0.0.1", port))
-    except OSError:
-        listening.close()
-        raise
-    return listening
+    return Server(_droppable(app), ready)
 
 
 def _droppable(app: ASGIApp) -> ASGIApp:
