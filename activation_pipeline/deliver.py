@@ -55,7 +55,6 @@ def deliver(
     check()
     evaluation = runtime.ledger.newest(contract.name)
     plan = permitted_plan(contract, evaluation, now=clock())
-    check_decision(contract, evaluation, runtime)
     if contract.launch.caveats and contract.launch.caveats.alert_only:
         return report(runtime, plan, destination, outcome="alert_only")
     if evaluation is None or not waiting_rows(runtime, plan, destination):
@@ -89,6 +88,7 @@ def _sent(
 ) -> Report:
     """Send what waits of a permitted plan, less whoever may not be reached any more."""
     now = clock()
+    check_decision(contract, evaluation, runtime)
     held = recheck(contract, plan, destination, runtime, now=now)
     if now - evaluation.at > FRESH_FOR:
         waiting = waiting_rows(runtime, plan, destination)
