@@ -21,6 +21,7 @@ from activation_pipeline.ledger._words import add_sealed, intact_rows
 from activation_pipeline.ledger.attempts import Attempts
 from activation_pipeline.ledger.chain import Chain
 from activation_pipeline.ledger.deliveries import Deliveries
+from activation_pipeline.ledger.fleet import Fleet
 from activation_pipeline.ledger.history import History
 from activation_pipeline.ledger.incidents import Incidents
 from activation_pipeline.ledger.rejections import Rejections
@@ -66,6 +67,7 @@ class Ledger:
         self.attempts = Attempts(self._engine)
         self.incidents = Incidents(self._engine)
         self.rejections = Rejections(self._engine)
+        self.fleet = Fleet(self._engine)
         self.chain = Chain(self._engine)
 
     def close(self) -> None:
