@@ -8,25 +8,27 @@ are for. What may not come back, and what somebody changed since, is listed and 
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
+from activation_pipeline.amending.desk import overtaken, send_amendment
 from activation_pipeline.contract import fingerprint
 from activation_pipeline.errors import RefusedError
-from activation_pipeline.evidence import Pause
 from activation_pipeline.incident import Incident
+from activation_pipeline.pausing import pause
 from activation_pipeline.plan import Plan
-from activation_pipeline.rollback.desk import opened, undoing_contract
-from activation_pipeline.rollback.report import RolledBack, Tally
-from activation_pipeline.rollback.undoing import freeze_undo, overtaken
+from activation_pipeline.rollback.desk import opened
+from activation_pipeline.rollback.report import BARRED, OVERTAKEN, RolledBack, Tally
+from activation_pipeline.rollback.undoing import freeze_undo
 from activation_pipeline.runtime import is_gone
-from activation_pipeline.sending import Sending, send_part, waiting_rows
+from activation_pipeline.sending import waiting_rows
 from activation_pipeline.settle import settle
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Mapping, Sequence
     from datetime import datetime
     from pathlib import Path
 
+    from activation_pipeline.batches import Range
     from activation_pipeline.contract import Contract
     from activation_pipeline.incident import IncidentClass
     from activation_pipeline.plan import PlanPart
@@ -149,7 +151,7 @@ class _Errand:
                 raise self._busy("a delivery has just begun")
             self.runtime.snapshots.publish_plan(desk.folder, name, restoring.id)
         self._record(restoring, tally)
-        return self._done(restoring, tally, *finished, self._send(restoring, rules, {}))
+        return self._done(restoring, tally, *finished, self._send(restoring, desk, {}))
 
     def _keep_listing(self, desk: Desk, restoring: Plan, tally: Tally) -> None:
         """Note the first undo of what was sent, also when nothing could be put back."""
@@ -184,24 +186,20 @@ class _Errand:
                 continue
             with self.runtime.snapshots.workspace() as folder:
                 desk, rules = self._opened(restoring, folder, returning="add")
-                held = overtaken(desk, rules, waiting)
+                held = _overtaken(desk, rules, waiting)
             self._pause()
-            reports.append(self._send(restoring, rules, held))
+            reports.append(self._send(restoring, desk, held))
         return tuple(reports)
 
-    def _send(self, restoring: Plan, rules: Rules, held: dict[tuple[str, str], str]) -> Report:
-        fields = [name for name in rules.types if name not in rules.broken]
-        return send_part(
-            Sending(
-                contract=undoing_contract(self.contract, self.destination, fields),
-                plan=restoring,
-                destination=self.destination,
-                runtime=self.runtime,
-                clock=self.clock,
-                held=held,
-                check=lambda _: None,
-                checks_allowed=False,
-            )
+    def _send(self, restoring: Plan, desk: Desk, held: dict[tuple[str, str], str]) -> Report:
+        return send_amendment(
+            self.contract,
+            restoring,
+            desk.place,
+            self.runtime,
+            clock=self.clock,
+            held=held,
+            check=lambda _: None,
         )
 
     def _refuse_while_sending(self) -> None:
@@ -224,11 +222,20 @@ class _Errand:
     def _pause(self) -> None:
         """Pause the contract until somebody resumes it, unless it is."""
         name, now, request = self.contract.name, self.clock(), self.request
-        for pause in self.runtime.ledger.pauses(name, now=now):
-            if pause.destination is None and pause.until is None:
+        for each in self.runtime.ledger.pauses(name, now=now):
+            if each.destination is None and each.until is None:
                 return
         why = f"rolled back from plan {self.plan.id} ({request.incident_class}): {request.reason}"
-        self.runtime.ledger.pause(Pause(name, None, request.by, why, now, None))
+        pause(
+            name,
+            None,
+            self.runtime,
+            by=request.by,
+            reason=why,
+            until=None,
+            now=now,
+            contract=self.contract,
+        )
 
     def _record(self, restoring: Plan, tally: Tally) -> None:
         request = self.request
@@ -259,3 +266,15 @@ class _Errand:
             reports=reports,
             dry_run=self.request.dry_run,
         )
+
+
+def _overtaken(desk: Desk, rules: Rules, waiting: Sequence[Range]) -> dict[tuple[str, str], str]:
+    """Say which rows of an interrupted undo, ``desk.plan``, stay: changed, or on a list since."""
+
+    def barred(row: Mapping[str, Any]) -> str | None:
+        returns = row["operation"] == "add"
+        why = rules.barred(row["key"], row["destination_id"]) if returns else None
+        return None if why is None else f"{BARRED}:{why}"
+
+    part = desk.runtime.snapshots.part(desk.plan.contract, desk.plan.id, desk.destination)
+    return overtaken(desk.place, part, waiting, barred=barred, changed=OVERTAKEN)

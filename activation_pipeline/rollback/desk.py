@@ -6,23 +6,22 @@ that exist. Nothing is compared or sent here.
 
 from __future__ import annotations
 
-from dataclasses import replace
 from typing import TYPE_CHECKING
 
-from activation_pipeline.contract import MappedField
-from activation_pipeline.errors import PermanentError, RefusedError
+import pyarrow.parquet as pq
+
+from activation_pipeline.amending.desk import reached
+from activation_pipeline.amending.snapshot import part_types
+from activation_pipeline.errors import RefusedError
 from activation_pipeline.rollback.rejoining import barring
 from activation_pipeline.rollback.restoration import Rules
-from activation_pipeline.rollback.undoing import Desk, part_types
-from activation_pipeline.runtime import target
+from activation_pipeline.rollback.undoing import Desk
 from activation_pipeline.snapshots import verify_content
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
     from pathlib import Path
 
     from activation_pipeline.contract import Contract
-    from activation_pipeline.destinations import DestinationClient, Target
     from activation_pipeline.plan import Plan
     from activation_pipeline.runtime import Runtime
 
@@ -60,66 +59,10 @@ def opened(
             clause="plan",
         )
     verify_content(part, plan.part(destination).content)
-    types = part_types(part)
-    client = runtime.client(contract, destination)
-    broken = _refused(client, target(undoing_contract(contract, destination, types), destination))
-    writable = [name for name in types if name not in broken]
-    where = target(undoing_contract(contract, destination, writable), destination)
-    emptied = {n: m.model_copy(update={"on_null": "clear"}) for n, m in where.fields.items()}
-    needed = _refused(client, replace(where, fields=emptied)) if emptied else frozenset()
+    types = part_types(pq.read_schema(part))
+    place = reached(contract, destination, runtime, types, types)
     files = folder / "plan"
     files.mkdir()
-    mapping = contract.destinations[destination]
-    items = mapping.behavior == "mirror"
     barred = barring(contract, destination, runtime, part, incident=incident, returning=returning)
-    rules = Rules(
-        kind="members" if mapping.list is not None else "items" if items else "records",
-        types=types,
-        contract=contract.monitoring.rollback,
-        broken=broken & types.keys(),
-        needed=needed,
-        as_read=lambda values: client.as_read(where, values),
-        barred=barred,
-    )
-    return Desk(runtime, plan, destination, client, where, files), rules
-
-
-def _refused(client: DestinationClient, where: Target) -> frozenset[str]:
-    """Name the fields that the destination does not take so.
-
-    Raises:
-        PermanentError: it does not take the object, or the list, at all.
-    """
-    faults = client.check(where)
-    for fault in faults:
-        if fault.path in {"object", "list"}:
-            raise PermanentError(f"{client.kind}: {fault.path} {fault.message}; undo it by hand")
-    return frozenset(fault.path.removeprefix("fields.") for fault in faults)
-
-
-def undoing_contract(contract: Contract, destination: str, fields: Iterable[str]) -> Contract:
-    """Give the contract as an undo needs it: it writes these fields of records that exist.
-
-    Nothing limits which values may stand there, since they stood there before; a field that the
-    contract has given up is still put back.
-    """
-    mapping = contract.destinations[destination]
-    free = {"allowed": None, "on_null": "preserve"}
-    known = mapping.fields
-    undone = mapping.model_copy(
-        update={
-            "fields": {
-                name: (known[name] if name in known else MappedField(column=name)).model_copy(
-                    update=free
-                )
-                for name in fields
-            },
-            "behavior": mapping.behavior if mapping.behavior == "mirror" else "update_only",
-        }
-    )
-    return contract.model_copy(
-        update={
-            "destinations": {**contract.destinations, destination: undone},
-            "launch": contract.launch.model_copy(update={"caveats": None}),
-        }
-    )
+    rules = Rules(**vars(place.reach), contract=contract.monitoring.rollback, barred=barred)
+    return Desk(runtime, plan, destination, place, files), rules

@@ -9,8 +9,9 @@ from typing import TYPE_CHECKING
 from activation_pipeline.notation import masked_key
 
 if TYPE_CHECKING:
+    from activation_pipeline.amending.ours import Row
     from activation_pipeline.report import Report
-    from activation_pipeline.rollback.restoration import Row, Undone
+    from activation_pipeline.rollback.restoration import Undone
 
 _SHOWN = 3
 # Somebody has to look: not left alone on purpose, but because it could not be undone.

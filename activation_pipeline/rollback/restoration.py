@@ -9,41 +9,35 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from json import dumps, loads
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Any
 
+from activation_pipeline.amending.ours import (
+    Reach,
+    Row,
+    amended_row,
+    fields_written,
+    stands,
+    value_as_read,
+)
 from activation_pipeline.live import agrees
 from activation_pipeline.plan import WITHDRAW
-from activation_pipeline.python_values import plain_values
 from activation_pipeline.rollback.prior import value_before
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Collection, Mapping, Sequence
-
-    import pyarrow as pa
+    from collections.abc import Callable, Collection, Sequence
 
     from activation_pipeline.contract import RollbackRules
-    from activation_pipeline.destinations import LiveRecord, Value
-
-Kind = Literal["records", "items", "members"]
-Row = dict[str, Any]
-_LEFT = object()
+    from activation_pipeline.destinations import LiveRecord
 
 
 @dataclass(frozen=True)
-class Rules:
+class Rules(Reach):
     """How one destination's rows are undone.
 
-    ``types`` are the plan's column types by field; ``broken`` fields cannot be written any more,
-    ``needed`` ones cannot be emptied; ``as_read`` is the destination's; ``barred`` says why
-    somebody may not come back (None: may).
+    ``types`` are the plan's; ``barred`` says why somebody may not come back (None: may).
     """
 
-    kind: Kind
-    types: Mapping[str, pa.DataType]
     contract: RollbackRules
-    broken: Collection[str]
-    needed: Collection[str]
-    as_read: Callable[[Mapping[str, Value]], Mapping[str, Value]]
     barred: Callable[[str, str], str | None]
 
 
@@ -76,31 +70,8 @@ def undo(
     return judge(rules, row, live)
 
 
-def is_overtaken(rules: Rules, row: Row, live: LiveRecord) -> bool:
-    """Say whether somebody changed what an interrupted undo would still write, or how it is kept.
-
-    ``row`` is the undo's own: what it found then is in ``live:``, what it writes in ``after:``.
-    """
-    if rules.kind == "members" or not live.ids:
-        return False
-    if len(live.ids) > 1:
-        return True
-    for name in _written(rules, row):
-        if name in rules.broken:
-            return True
-        now = live.values.get(name)
-        found = agrees(loads(row[f"live:{name}"] or "null"), now)
-        if not found and not _stands(rules, name, row[f"after:{name}"], now):
-            return True
-    return False
-
-
-def _written(rules: Rules, row: Row) -> list[str]:
-    return [name for name in rules.types if row[f"write:{name}"]]
-
-
 def _record(rules: Rules, row: Row, live: LiveRecord) -> Undone:
-    written = _written(rules, row)
+    written = fields_written(rules, row)
     made = all(row[f"live:{name}"] is None for name in written)
     if made and rules.contract.created == "keep":
         return Undone(left=("created_kept",))
@@ -115,7 +86,7 @@ def _record(rules: Rules, row: Row, live: LiveRecord) -> Undone:
     back = {name: each.value for name, each in found.items() if isinstance(each, _Back)}
     if not back:
         return Undone(left=left)
-    undone = _row(rules, row, live, back)
+    undone = amended_row(rules, row, live, back)
     if not row["held"] or (not left and _is_all_of_it(rules, row, written)):
         undone["operation"] = WITHDRAW
     return Undone(undone, left)
@@ -134,36 +105,17 @@ def _field(rules: Rules, name: str, row: Row, live: LiveRecord) -> _Back | str |
     before = loads(planned)
     if agrees(before, now):
         return None
-    if not _stands(rules, name, row[f"after:{name}"], now):
+    if not stands(rules, name, row[f"after:{name}"], now):
         return f"changed_since:{name}"
     if before in (None, "") and name in rules.needed:
         return f"cannot_be_empty:{name}"
     try:
         value = value_before(planned, rules.types[name])
-        if agrees(_as_read(rules, name, value), before):
+        if agrees(value_as_read(rules, name, value), before):
             return _Back(value)
     except ValueError:
         pass
     return f"cannot_restore:{name}"
-
-
-def _stands(rules: Rules, name: str, ours: object, now: object) -> bool:
-    """Say whether the destination still has our value, in its spelling or in ours."""
-    if agrees(ours, now):
-        return True
-    try:
-        return agrees(_as_read(rules, name, ours), now)
-    except ValueError:
-        return False
-
-
-def _as_read(rules: Rules, name: str, value: Any) -> object:
-    """Say what is read once a value is there; what cannot be sent equals nothing.
-
-    Raises:
-        ValueError: the destination would hold the value back.
-    """
-    return rules.as_read({name: plain_values([value])[0]}).get(name, _LEFT)
 
 
 def _is_all_of_it(rules: Rules, row: Row, written: Sequence[str]) -> bool:
@@ -173,40 +125,22 @@ def _is_all_of_it(rules: Rules, row: Row, written: Sequence[str]) -> bool:
     return row["operation"] == "add" and same
 
 
-def _row(rules: Rules, row: Row, live: LiveRecord, back: Mapping[str, Any]) -> Row:
-    """Compose the row to send: what is put back is written, everything else keeps its value."""
-    sent = {name: row[name] for name in ("key", "destination_key")}
-    # What comes back is as old as it was; a plan made before this was noted does not say.
-    sent["as_of"] = row.get("as_of_before")
-    sent["destination_id"] = live.ids[0] if live.ids else row["destination_id"]
-    sent["delivered_id"] = row["destination_id"]
-    sent["operation"] = "clear" if any(value is None for value in back.values()) else "update"
-    for name in rules.types:
-        held = row[f"held:{name}"]
-        now = live.values.get(name)
-        sent[f"before:{name}"] = held
-        sent[f"after:{name}"] = back.get(name, held)
-        sent[f"write:{name}"] = name in back
-        sent[f"live:{name}"] = dumps(now, default=str) if len(live.ids) == 1 else None
-    return sent
-
-
 def _item(rules: Rules, row: Row, live: LiveRecord) -> Undone:
     """Undo a whole item: it goes, or comes back, or is put back as it was; never in part."""
     if row["operation"] == "remove":
         return Undone() if live.ids else _item_back(rules, row, live)
     if not live.ids:
         return Undone() if row["operation"] == "add" else Undone(left=("not_in_destination",))
-    written = _written(rules, row)
+    written = fields_written(rules, row)
     changed = [
         f"changed_since:{name}"
         for name in written
-        if not _stands(rules, name, row[f"after:{name}"], live.values.get(name))
+        if not stands(rules, name, row[f"after:{name}"], live.values.get(name))
     ]
     if row["operation"] == "add":
         if changed or rules.contract.members == "keep":
             return Undone(left=tuple(changed) or ("member_kept",))
-        gone = _row(rules, row, live, dict.fromkeys(rules.types))
+        gone = amended_row(rules, row, live, dict.fromkeys(rules.types))
         return Undone({**gone, "operation": "remove"})
     found = {name: _field(rules, name, row, live) for name in written}
     if all(each is None for each in found.values()):
@@ -236,7 +170,7 @@ def _item_back(rules: Rules, row: Row, live: LiveRecord) -> Undone:
         back = {name: value_before(stood[name], kind) for name, kind in rules.types.items()}
     except ValueError:
         return Undone(left=("cannot_restore",))
-    whole = _row(rules, row, live, back)
+    whole = amended_row(rules, row, live, back)
     return Undone({**whole, "operation": "add"} if returns else whole)
 
 
@@ -253,9 +187,11 @@ def _member(
         return Undone(left=("member_kept",))
     if joined:
         # Somebody else may have added a member of whom we never heard back.
-        away = {**_row(rules, row, live, {}), "operation": "remove"}
+        away = {**amended_row(rules, row, live, {}), "operation": "remove"}
         return Undone(away) if is_sure else Undone(left=("unanswered",))
     why = rules.barred(row["key"], row["destination_id"])
     return (
-        Undone(left=(why,)) if why else Undone({**_row(rules, row, live, {}), "operation": "add"})
+        Undone(left=(why,))
+        if why
+        else Undone({**amended_row(rules, row, live, {}), "operation": "add"})
     )

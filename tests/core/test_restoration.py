@@ -11,9 +11,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from activation_pipeline.amending.ours import is_overtaken
 from activation_pipeline.contract import RollbackRules
 from activation_pipeline.destinations import LiveRecord
-from activation_pipeline.rollback.restoration import Rules, Undone, is_overtaken, undo
+from activation_pipeline.rollback.restoration import Rules, Undone, undo
 
 FIELDS = ("a", "b", "c")
 VALUES = st.sampled_from([None, "", "low", "high", "3", "by hand"])

@@ -141,7 +141,7 @@ def test_without_its_snapshot_nobody_knows_what_stood_before(company: Company) -
 def test_an_object_that_is_gone_is_said_and_nothing_is_noted(company: Company) -> None:
     contract, destination = delivered(company)
     destination.faults = (MappingFault("object", "Account is not there"),)
-    with pytest.raises(PermanentError, match="undo it by hand"):
+    with pytest.raises(PermanentError, match="do it by hand"):
         undo(company, contract)
     assert incidents(company, contract) == ()
 
