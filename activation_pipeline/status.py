@@ -124,14 +124,16 @@ def _sent(
         planned=_planned(plan, destination),
         totals=log.totals(plan.id, destination) if plan else Totals(),
         last=last,
-        outcome=_outcome(last, now) if last else "never",
+        outcome=outcome_of(last, now=now),
         holds=log.position(contract, destination)[1],
         read_back=history.last_read_back(contract, destination),
     )
 
 
-def _outcome(last: PastAttempt, now: datetime) -> str:
-    """Tell an attempt that is at work from one whose process has died."""
+def outcome_of(last: PastAttempt | None, *, now: datetime) -> str:
+    """Say how an attempt ended; one at work is told from one whose process has died."""
+    if last is None:
+        return "never"
     if last.outcome is not None:
         return last.outcome
     if last.lease is None or is_gone(*last.lease, now=now):

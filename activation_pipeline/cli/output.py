@@ -18,8 +18,6 @@ import typer
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
 
-_MINUTE_S, _HOUR_S, _DAY_S = 60, 3600, 86400
-
 
 @dataclass(frozen=True)
 class Grid:
@@ -66,18 +64,6 @@ def cell(value: object) -> str:
     if isinstance(value, float):
         return f"{value:g}"
     return printable(str(value).replace("\n", "\\n"))
-
-
-def duration(value: timedelta) -> str:
-    """Write how long something took or is old, in its two largest units."""
-    seconds = int(value.total_seconds())
-    if seconds < _MINUTE_S:
-        return f"{seconds} s"
-    if seconds < _HOUR_S:
-        return f"{seconds // _MINUTE_S} min"
-    if seconds < _DAY_S:
-        return f"{seconds // _HOUR_S} h {seconds % _HOUR_S // _MINUTE_S} min"
-    return f"{seconds // _DAY_S} d {seconds % _DAY_S // _HOUR_S} h"
 
 
 def counts(found: Mapping[str, int]) -> str:

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from activation_pipeline.cli import opening, output
 from activation_pipeline.cli.evaluation import step_lines
-from activation_pipeline.notation import written_duration
+from activation_pipeline.notation import elapsed, written_duration
 from activation_pipeline.status import status
 
 if TYPE_CHECKING:
@@ -102,12 +102,12 @@ def _plan_lines(contract: Contract, found: Status, now: datetime) -> list[str]:
     if evaluation is None:
         return ["no plan yet"]
     window = written_duration(contract.workflow.decision_window)
-    age = output.duration(now - evaluation.at)
+    age = elapsed(now - evaluation.at)
     if evaluation.plan is None:
         return [f"the last plan, {age} ago, could not be made: {evaluation.message}"]
     lines = [f"plan {evaluation.plan.id}, {age} old, at most {window}"]
     if found.newest_event is not None:
-        old = output.duration(now - found.newest_event)
+        old = elapsed(now - found.newest_event)
         limit = written_duration(contract.freshness.stale_after)
         lines.append(f"newest {contract.freshness.column} is {old} old, at most {limit}")
     return lines
