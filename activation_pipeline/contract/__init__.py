@@ -11,11 +11,12 @@ from __future__ import annotations
 
 import hashlib
 import json
-from typing import Annotated
+from typing import Annotated, Any
 
 from pydantic import Field
 
 from activation_pipeline.contract._section import Section
+from activation_pipeline.contract.meaning import canonical
 from activation_pipeline.contract.safeguards import (
     Approval,
     Caveats,
@@ -61,6 +62,7 @@ __all__ = [
     "SuppressionRule",
     "Workflow",
     "fingerprint",
+    "meaning",
 ]
 
 
@@ -106,12 +108,24 @@ class Contract(Section):
         )  # fmt: skip
 
 
+_AS_WRITTEN = True
+
+
+def meaning(contract: Contract) -> dict[str, Any]:
+    """Say what a contract means as plain JSON values, however its file spells or orders it.
+
+    ``launch.approvals`` is left out, because an approval names the fingerprint.
+    """
+    written = contract.model_dump(mode="json", by_alias=True, exclude={"launch": {"approvals"}})
+    found: dict[str, Any] = written if _AS_WRITTEN else canonical(written)
+    return found
+
+
 def fingerprint(contract: Contract) -> str:
     """Hash the meaning of a contract: 16 hex digits.
 
-    Order of keys, comments, white space and the spelling of durations do not change it;
-    ``launch.approvals`` is left out, because an approval names the fingerprint.
+    Comments, white space, the spelling of durations and every order but that of matching rules
+    do not change it.
     """
-    meaning = contract.model_dump(mode="json", by_alias=True, exclude={"launch": {"approvals"}})
-    text = json.dumps(meaning, sort_keys=True, separators=(",", ":"), ensure_ascii=True)
+    text = json.dumps(meaning(contract), sort_keys=True, separators=(",", ":"), ensure_ascii=True)
     return hashlib.sha256(text.encode()).hexdigest()[:16]

@@ -123,21 +123,40 @@ class Caveats(Section):
 
 
 class Approval(Section):
-    """A named role's word on one fingerprint and one version of the source model's logic."""
+    """A named role's word on one fingerprint, one version of the models' logic, and where to.
+
+    ``destinations`` are the accounts that were meant, by the contract's name for each: the
+    ``identity`` of its client.
+    """
 
     role: Role
     by: Text
     on: Day
     fingerprint: Annotated[str, StringConstraints(pattern=r"^[0-9a-f]{16}$")]
     definition: Annotated[str, StringConstraints(pattern=r"^[0-9a-f]{16}$")] | None = None
+    destinations: dict[Name, Text] = Field(default={})
+
+
+def _is_nobody(name: str | None) -> bool:
+    return name is None
 
 
 class Launch(Section):
-    """The launch review's decision, its caveats and who approved."""
+    """The launch review's decision, its caveats, who made the contract and who approved it.
+
+    ``made_by`` asks for a second person: whoever it names may approve neither the contract nor
+    one of its plans.
+    """
 
     decision: Literal["launch", "launch_with_caveats", "pause"]
     caveats: Caveats | None = None
+    # Left out where it says nothing: fingerprints of before there was such a key still hold.
+    made_by: Annotated[Text | None, Field(exclude_if=_is_nobody)] = None
     approvals: tuple[Approval, ...] = ()
+
+    def is_made_by(self, name: str) -> bool:
+        """Say whether somebody is the one who made the contract, however they write their name."""
+        return self.made_by is not None and _folded(self.made_by) == _folded(name)
 
     @model_validator(mode="after")
     def _caveats_with_caveats(self) -> Launch:
@@ -147,3 +166,7 @@ class Launch(Section):
                 code, "caveats and decision launch_with_caveats go together; write both or neither"
             )
         return self
+
+
+def _folded(name: str) -> str:
+    return " ".join(name.split()).casefold()

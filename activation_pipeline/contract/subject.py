@@ -24,8 +24,15 @@ from activation_pipeline.notation import (
 _ON_EDIT = r"^(keep|keep [1-9][0-9]{0,5}[mhdw]|overwrite|flag)$"
 
 
+def _is_unnamed(names: tuple[str, ...]) -> bool:
+    return not names
+
+
 class Workflow(Section):
-    """1. Workflow name and decision: the business action that the sync supports."""
+    """1. Workflow name and decision: the business action that the sync supports.
+
+    ``caught_by`` names the gates and lists that would catch what ``embarrassment`` fears.
+    """
 
     decision: Sentence
     kind: Literal["score", "audience", "ai_context"]
@@ -33,6 +40,8 @@ class Workflow(Section):
     decision_window: Duration
     latency: Literal["batch", "micro_batch", "real_time"] = "batch"
     embarrassment: Sentence
+    # Left out where it says nothing: fingerprints of before there was such a key still hold.
+    caught_by: Annotated[tuple[Identifier, ...], Field(exclude_if=_is_unnamed)] = ()
 
 
 class Entity(Section):
@@ -141,11 +150,20 @@ class Freshness(Section):
     on_expiry: Literal["remove"] | dict[Identifier, Literal["clear", "flag", "alert"]]
 
 
+def _is_unset(given: bool) -> bool:  # noqa: FBT001 - pydantic hands the value over
+    return not given
+
+
 class SuppressionRule(Section):
-    """One suppression model: who answers for it, and which feed it depends on."""
+    """One suppression model: who answers for it, and which feed it depends on.
+
+    ``may_be_empty`` believes a list that has become empty, as long as its feed is fresh.
+    """
 
     owner: Role
     feed: Name | None = None
+    # Left out where it says nothing new: fingerprints of before there was such a key still hold.
+    may_be_empty: Annotated[bool, Field(strict=True, exclude_if=_is_unset)] = False
 
 
 class Holdout(Section):
