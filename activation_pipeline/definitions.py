@@ -33,6 +33,7 @@ from activation_pipeline.orchestration.incidents import incident_jobs
 from activation_pipeline.orchestration.ledger import ledger_definitions
 from activation_pipeline.orchestration.malformed import malformed_definitions
 from activation_pipeline.orchestration.naming import EVERY_CONTRACT
+from activation_pipeline.orchestration.pause_mirror import pause_mirror
 from activation_pipeline.orchestration.pauses import pause_jobs
 from activation_pipeline.orchestration.resources import process_environment, resources_from
 from activation_pipeline.settings import CONTRACTS, DBT_PROJECT
@@ -149,7 +150,7 @@ def _shared(
     )
     return dg.Definitions(
         jobs=jobs,
-        sensors=[automation],
+        sensors=[automation, pause_mirror(contracts.values(), clock=clock)],
         resources=resources_from(environment),
         executor=dg.in_process_executor,
     )

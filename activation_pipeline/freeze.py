@@ -8,8 +8,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from activation_pipeline.evidence import Pause
 from activation_pipeline.incident import Incident
+from activation_pipeline.pausing import pause
 
 if TYPE_CHECKING:
     from datetime import datetime
@@ -31,14 +31,14 @@ def freeze(
 ) -> Incident:
     """Stop a contract, or one of its destinations, and note the incident.
 
-    A delivery that is running stops before its next batch.
+    A delivery that is running stops before its next request.
 
     Returns:
         The incident; ``counts`` say how many records each destination holds from us.
     """
     ledger, name = runtime.ledger, contract.name
     why = f"frozen ({incident_class}): {reason}"
-    ledger.pause(Pause(name, destination, by, why, now, None))
+    pause(name, destination, runtime, by=by, reason=why, until=None, now=now, contract=contract)
     places = (destination,) if destination is not None else tuple(contract.destinations)
     counts = {place: ledger.deliveries.position(name, place)[1] or 0 for place in places}
     sent = [ledger.incidents.last_sent(name, place) for place in places]

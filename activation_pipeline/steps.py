@@ -70,7 +70,8 @@ def _resumes(contract: Contract, pauses: Iterable[Pause]) -> Iterable[Step]:
         yield Step(
             contract.monitoring.restarted_by,
             f"paused ({pause.destination or 'all destinations'}): look at why, then restart",
-            f"activation resume {contract.name}{where} --by WHO",
+            f"activation resume {contract.name}{where} --as {contract.monitoring.restarted_by} "
+            "--by WHO --reason TEXT",
         )
 
 

@@ -146,49 +146,6 @@ def sync(contract: Contract, *, destination: Destination = None, as_json: AsJson
     command.run(contract, destination=destination, as_json=as_json)
 
 
-@app.command(epilog='Example: activation pause renewal_risk_review --by dana --reason "wrong band"')
-def pause(
-    contract: Contract,
-    *,
-    by: By,
-    reason: Annotated[str, typer.Option(help="Why; shown to everyone.", callback=one_line)],
-    until: Annotated[
-        str | None, typer.Option(help="A duration (4h, 2d) or a moment (2026-12-01T08:00Z).")
-    ] = None,
-    destination: Destination = None,
-    as_json: AsJson = False,
-) -> None:
-    """Stop a contract, or one destination, at once.
-
-    A delivery that is running stops before its next batch.
-    """
-    from activation_pipeline.cli import pauses as command  # noqa: PLC0415 - keeps --help quick
-
-    command.stop(
-        contract, by=by, reason=reason, until=until, destination=destination, as_json=as_json
-    )
-
-
-@app.command(epilog="Example: activation resume renewal_risk_review --by dana")
-def resume(
-    contract: Contract,
-    *,
-    by: By,
-    reason: Annotated[
-        str | None, typer.Option(help="What was found, for the record.", callback=one_line)
-    ] = None,
-    destination: Destination = None,
-    as_json: AsJson = False,
-) -> None:
-    """End a pause.
-
-    A destination that was paused by itself is resumed by itself, with --destination.
-    """
-    from activation_pipeline.cli import pauses as command  # noqa: PLC0415 - keeps --help quick
-
-    command.restart(contract, by=by, reason=reason, destination=destination, as_json=as_json)
-
-
 @app.command(epilog="Example: activation status renewal_risk_review")
 def status(
     contract: Annotated[

@@ -1,4 +1,4 @@
-"""The commands of an incident: undo what was delivered, or keep it as it is.
+"""The commands of whoever is on call: stop, let go on, undo what was delivered, keep it as it is.
 
 Their options and help; what each one does is in its own module.
 """
@@ -12,6 +12,57 @@ from activation_pipeline.incident import IncidentClass
 
 Reason = Annotated[str, typer.Option(help="Why; shown to everyone.", callback=one_line)]
 Class = Annotated[IncidentClass, typer.Option("--class", help="What went wrong.")]
+
+
+@app.command(epilog='Example: activation pause renewal_risk_review --by dana --reason "wrong band"')
+def pause(
+    contract: Contract,
+    *,
+    by: By,
+    reason: Reason,
+    until: Annotated[
+        str | None, typer.Option(help="A duration (4h, 2d) or a moment (2026-12-01T08:00Z).")
+    ] = None,
+    destination: Destination = None,
+    as_json: AsJson = False,
+) -> None:
+    """Stop a contract, or one destination, at once.
+
+    Once this command ends, no delivery begins another request, wherever it was started from.
+    """
+    from activation_pipeline.cli import pauses as command  # noqa: PLC0415 - keeps --help quick
+
+    command.stop(
+        contract, by=by, reason=reason, until=until, destination=destination, as_json=as_json
+    )
+
+
+@app.command(
+    epilog="Example: activation resume renewal_risk_review --as cs_director --by dana "
+    '--reason "bands checked"'
+)
+def resume(
+    contract: Contract,
+    *,
+    role: Annotated[
+        str, typer.Option("--as", help="The role that restarts it: monitoring.restarted_by.")
+    ],
+    by: By,
+    reason: Annotated[
+        str, typer.Option(help="What was found and mended, for the record.", callback=one_line)
+    ],
+    destination: Destination = None,
+    as_json: AsJson = False,
+) -> None:
+    """End a pause.
+
+    A destination that was paused by itself is resumed by itself, with --destination. A delivery
+    goes on where it stopped, after it asked the warehouse again.
+    """
+    from activation_pipeline.cli import pauses as command  # noqa: PLC0415 - keeps --help quick
+
+    word = command.Word(role=role, by=by, reason=reason)
+    command.restart(contract, word, destination=destination, as_json=as_json)
 
 
 @app.command(

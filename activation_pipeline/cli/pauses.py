@@ -6,20 +6,22 @@ night should not have to mend it first.
 
 from __future__ import annotations
 
-from dataclasses import asdict
+from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
 import typer
 from pydantic_core import PydanticCustomError
 
+from activation_pipeline import pausing
 from activation_pipeline.cli import opening, output
-from activation_pipeline.evidence import Pause
 from activation_pipeline.notation import parse_duration
+from activation_pipeline.status import status
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
+    from activation_pipeline.evidence import Pause
     from activation_pipeline.loading import Checked
 
 
@@ -49,6 +51,15 @@ def _iso(text: str) -> datetime:
     return found.astimezone(UTC)
 
 
+@dataclass(frozen=True)
+class Word:
+    """Who restarts, in which role, and what was found."""
+
+    role: str
+    by: str
+    reason: str
+
+
 def stop(
     name: str,
     *,
@@ -65,49 +76,65 @@ def stop(
     now = opening.now()
     end = moment(until, now=now) if until else None
     with opening.runtime(found) as runtime:
-        runtime.ledger.pause(Pause(name, destination, by, reason, now, end))
-        pauses = runtime.ledger.pauses(name, now=now)
+        pauses = pausing.pause(
+            name,
+            destination,
+            runtime,
+            by=by,
+            reason=reason,
+            until=end,
+            now=now,
+            contract=checked.contract,
+        )
     if as_json:
         output.show_json(_document(name, pauses))
         return
     limit = f" until {output.cell(end)}" if end else " until somebody resumes it"
-    where = f" --destination {destination}" if destination else ""
-    who = checked.contract.monitoring.restarted_by if checked.contract else "its workflow owner"
+    who = checked.contract.monitoring.restarted_by if checked.contract else None
     output.show(
         [
             f"{name}: {destination or 'all destinations'}: paused{limit}; nothing more is sent",
-            f"{who} may restart: activation resume {name}{where} --by WHO",
+            f"{who or 'its workflow owner'} may restart: {_again(name, destination, who)}",
         ]
     )
 
 
-def restart(
-    name: str, *, by: str, reason: str | None, destination: str | None, as_json: bool
-) -> None:
+def restart(name: str, word: Word, *, destination: str | None, as_json: bool) -> None:
     """End the pause of a contract, or of one of its destinations; says what stays paused."""
     found = opening.settings()
-    _check_destination(opening.checked(found, name), name, destination)
+    contract = opening.contract(found, name)
+    opening.destinations(contract, destination)
     now = opening.now()
     with opening.runtime(found) as runtime:
-        before = runtime.ledger.pauses(name, now=now)
-        paused = any(pause.destination == destination for pause in before)
-        if paused:
-            runtime.ledger.resume(Pause(name, destination, by, reason or "", now, None))
-        left = runtime.ledger.pauses(name, now=now)
+        done = pausing.resume(
+            contract,
+            destination,
+            runtime,
+            role=word.role,
+            by=word.by,
+            reason=word.reason,
+            now=now,
+        )
+        standing = status(contract, runtime, now=now)
     if as_json:
-        output.show_json({**_document(name, left), "resumed": paused})
+        output.show_json({**_document(name, done.left), "resumed": done.was_paused})
         return
     where = destination or "all destinations"
-    lines = [f"{name}: {where}: resumed" if paused else f"{name}: {where}: was not paused"]
-    for pause in left:
-        option = f" --destination {pause.destination}" if pause.destination else ""
-        lines.append(
-            f"still paused ({pause.destination or 'all destinations'}) since "
-            f"{output.cell(pause.since)}: activation resume {name}{option} --by WHO"
-        )
-    if paused and not left:
-        lines.append(f"next: activation plan {name}, then activation status {name}")
+    lines = [f"{name}: {where}: {'resumed' if done.was_paused else 'was not paused'}"]
+    lines += [
+        f"still paused ({pause.destination or 'all destinations'}) since "
+        f"{output.cell(pause.since)}: {_again(name, pause.destination, word.role)}"
+        for pause in done.left
+    ]
+    if done.was_paused and not done.left:
+        lines += [f"next: {step.command or step.what} ({step.role})" for step in standing.steps[:1]]
+        lines += [f"next: activation plan {name}"] if not standing.steps else []
     output.show(lines)
+
+
+def _again(name: str, destination: str | None, role: str | None) -> str:
+    where = f" --destination {destination}" if destination else ""
+    return f"activation resume {name}{where} --as {role or 'ROLE'} --by WHO --reason TEXT"
 
 
 def _check_destination(checked: Checked, name: str, destination: str | None) -> None:

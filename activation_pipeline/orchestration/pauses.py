@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 import dagster as dg
 
-from activation_pipeline.evidence import Pause
+from activation_pipeline import pausing
 from activation_pipeline.orchestration.checks import pause_result
 from activation_pipeline.orchestration.failing import told_to_dagster
 from activation_pipeline.orchestration.naming import PAUSE_JOB, RESUME_JOB, activated_key
@@ -24,6 +24,8 @@ if TYPE_CHECKING:
     from datetime import datetime
 
     from activation_pipeline.contract import Contract
+    from activation_pipeline.evidence import Pause
+    from activation_pipeline.runtime import Runtime
 
 
 def pause_jobs(
@@ -39,15 +41,19 @@ def pause_jobs(
         "by": dg.Field(str, description="Who says so."),
     }
     why = {"reason": dg.Field(str, description="Why; whoever finds it paused reads this.")}
+    restart = {
+        "role": dg.Field(str, description="The role that restarts it: monitoring.restarted_by."),
+        "reason": dg.Field(str, description="What was found and mended."),
+    }
     hours = dg.Field(float, is_required=False, description="Ends by itself after so many hours.")
 
     @dg.op(name="pause", config_schema={**shared, **why, "hours": hours})
     def pause(activation: ActivationResource) -> None:
-        _record(activation, contracts, clock=clock, paused=True)
+        _record(activation, contracts, _stop, clock=clock)
 
-    @dg.op(name="resume", config_schema={**shared, "reason": dg.Field(str, default_value="")})
+    @dg.op(name="resume", config_schema={**shared, **restart})
     def resume(activation: ActivationResource) -> None:
-        _record(activation, contracts, clock=clock, paused=False)
+        _record(activation, contracts, _restart, clock=clock)
 
     @dg.job(name=PAUSE_JOB, description="Stop a contract's syncs until somebody resumes them.")
     def pause_job() -> None:
@@ -63,38 +69,60 @@ def pause_jobs(
 def _record(
     activation: ActivationResource,
     contracts: Mapping[str, Contract],
+    speak: Callable[[Contract, Runtime, dict[str, Any], datetime], tuple[Pause, ...]],
     *,
     clock: Callable[[], datetime],
-    paused: bool,
 ) -> None:
     context = dg.OpExecutionContext.get()
     asked: dict[str, Any] = context.op_config
-    contract, now = contracts[asked["contract"]], clock()
-    destination, hours = asked.get("destination"), asked.get("hours")
+    contract = contracts[asked["contract"]]
+    destination = asked.get("destination")
     if destination is not None and destination not in contract.destinations:
         raise dg.Failure(
             description=f"{contract.name}: no destination of this name; one of "
             f"{', '.join(contract.destinations)}",
             allow_retries=False,
         )
+    with told_to_dagster(contract.name, destination), activation.opened() as runtime:
+        in_force = speak(contract, runtime, asked, clock())
+    report_pauses(context.instance, contract, in_force)
+
+
+def _stop(
+    contract: Contract, runtime: Runtime, asked: dict[str, Any], now: datetime
+) -> tuple[Pause, ...]:
+    hours = asked.get("hours")
     if hours is not None and not hours > 0:
         raise dg.Failure(
             description=f"{contract.name}: hours: {hours:g} is over already, at least a moment is "
             "needed; leave it out to pause until somebody resumes",
             allow_retries=False,
         )
-    word = Pause(
-        contract=contract.name,
-        destination=destination,
+    return pausing.pause(
+        contract.name,
+        asked.get("destination"),
+        runtime,
         by=asked["by"],
         reason=asked["reason"],
-        since=now,
         until=now + timedelta(hours=hours) if hours is not None else None,
+        now=now,
+        contract=contract,
     )
-    with told_to_dagster(contract.name, destination), activation.opened() as runtime:
-        (runtime.ledger.pause if paused else runtime.ledger.resume)(word)
-        in_force = runtime.ledger.pauses(contract.name, now=now)
-    report_pauses(context.instance, contract, in_force)
+
+
+def _restart(
+    contract: Contract, runtime: Runtime, asked: dict[str, Any], now: datetime
+) -> tuple[Pause, ...]:
+    done = pausing.resume(
+        contract,
+        asked.get("destination"),
+        runtime,
+        role=asked["role"],
+        by=asked["by"],
+        reason=asked["reason"],
+        now=now,
+    )
+    return done.left
 
 
 def report_pauses(

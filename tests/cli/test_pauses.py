@@ -16,6 +16,7 @@ if TYPE_CHECKING:
 
 NOW = datetime(2026, 11, 20, 9, 0, tzinfo=UTC)
 STOP = ("--by", "a test", "--reason", "wrong bands")
+AGAIN = ("--as", "cs_director", "--by", "a test", "--reason", "bands checked")
 
 
 @pytest.mark.parametrize(
@@ -55,16 +56,16 @@ def test_a_paused_contract_sends_nothing_until_it_is_resumed(place: Installation
     shown = place.run("status", NAME).stdout
     assert "wrong bands" in shown
     assert "cs_director may restart" in shown
-    assert place.run("resume", NAME, "--by", "a test").exit_code == 0
+    assert place.run("resume", NAME, *AGAIN).exit_code == 0
     assert place.run("sync", NAME).exit_code == 0
 
 
 def test_one_destination_is_paused_and_resumed_by_itself(place: Installation) -> None:
     place.run("pause", NAME, *STOP, "--destination", "salesforce")
-    left = place.run("resume", NAME, "--by", "a test")
+    left = place.run("resume", NAME, *AGAIN)
     assert "was not paused" in left.stdout
     assert "still paused (salesforce)" in left.stdout
-    done = place.report("resume", NAME, "--by", "a test", "--destination", "salesforce")
+    done = place.report("resume", NAME, *AGAIN, "--destination", "salesforce")
     assert done == {"contract": NAME, "pauses": [], "resumed": True}
 
 
@@ -72,3 +73,19 @@ def test_a_contract_whose_file_is_broken_can_be_paused(place: Installation) -> N
     place.write(text="version: [")
     assert place.run("pause", NAME, *STOP).exit_code == 0
     assert place.run("pause", "nobody_knows_it", *STOP).exit_code == 1
+
+
+def test_only_the_role_that_the_contract_names_may_resume(place: Installation) -> None:
+    place.launched()
+    place.run("pause", NAME, *STOP)
+    refused = place.run("resume", NAME, "--as", "cs_ops", *AGAIN[2:])
+    assert refused.exit_code == 3
+    assert "cs_ops may not restart it, cs_director may" in refused.stderr
+    assert place.run("sync", NAME).exit_code == 3
+    assert place.writes() == 0
+
+
+def test_a_pause_with_an_end_shortens_no_other(place: Installation) -> None:
+    place.run("pause", NAME, *STOP)
+    stopped = place.report("pause", NAME, *STOP, "--until", "1h")
+    assert [each["until"] is None for each in stopped["pauses"]] == [True, False]

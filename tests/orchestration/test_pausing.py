@@ -18,6 +18,8 @@ NOT_PAUSED = dg.AssetCheckKey(SCORE, "not_paused")
 def launch(yard: Yard, job: str, **config: Any) -> dg.ExecuteInProcessResult:
     step = job.removesuffix("_contract")
     asked = {"contract": NAME, "by": "test_on_call", **config}
+    if step == "resume":
+        asked = {"role": "cs_director", "reason": "checked", **asked}
     return yard.defs.resolve_job_def(job).execute_in_process(
         run_config={"ops": {step: {"config": asked}}},
         instance=yard.instance,
@@ -79,3 +81,40 @@ def test_a_pause_of_nothing_is_refused(yard: Yard, config: dict[str, Any]) -> No
 def test_a_pause_of_an_unknown_contract_is_refused_before_it_starts(yard: Yard) -> None:
     with pytest.raises(dg.DagsterInvalidConfigError, match="ContractName got no_such"):
         launch(yard, "pause_contract", reason="wait", contract="no_such")
+
+
+def tick(yard: Yard) -> str:
+    """Let the sensor look once; gives what it said."""
+    sensor = yard.defs.resolve_sensor_def("pauses")
+    resources = yard.defs.resources or {}
+    with dg.build_sensor_context(instance=yard.instance, resources=resources) as context:
+        return sensor.evaluate_tick(context).skip_message or ""
+
+
+def test_a_pause_from_elsewhere_is_red_at_the_next_look_and_green_after_a_resume(
+    yard: Yard,
+) -> None:
+    """On call pauses from a terminal; whoever looks at the page must see it."""
+    yard.pause("from a terminal")
+    assert tick(yard) == f"shown anew: {NAME}"
+    assert shown(yard)[0] is False
+    assert "from a terminal" in shown(yard)[1]
+    assert tick(yard) == "every pause is shown"
+    assert launch(yard, "resume_contract").success
+    assert shown(yard) == (True, "not paused")
+    assert tick(yard) == "every pause is shown"
+
+
+def test_a_materialization_without_checks_does_not_hide_a_pause(yard: Yard) -> None:
+    yard.pause("still paused")
+    tick(yard)
+    yard.run(asset_selection={SCORE}, asset_check_selection=set())
+    assert tick(yard) == f"shown anew: {NAME}"
+
+
+@pytest.mark.parametrize("role", ["cs_ops", "salesforce_admin", "nobody"])
+def test_another_role_resumes_nothing(yard: Yard, role: str) -> None:
+    yard.pause("wait")
+    assert not launch(yard, "resume_contract", role=role).success
+    assert not yard.run(asset_selection={SYNC}).success
+    assert yard.sent() == 0

@@ -14,7 +14,7 @@ import duckdb
 import requests
 from tiny_company import NAME
 
-from activation_pipeline import approve
+from activation_pipeline import approve, pausing
 from activation_pipeline.loading import load
 from activation_pipeline.runtime import open_runtime
 from activation_pipeline.settings import read_settings
@@ -52,6 +52,17 @@ class Yard:
                     contract, runtime, plan=newest.plan.id, gate=None, role=role,
                     by="test_role", reason="first plan", now=now,
                 )  # fmt: skip
+        finally:
+            runtime.close()
+
+    def pause(self, reason: str) -> None:
+        """Pause the contract as a terminal does: in the ledger, unknown to Dagster."""
+        now = datetime.now(UTC)
+        runtime = self.runtime()
+        try:
+            pausing.pause(
+                NAME, None, runtime, by="test_terminal", reason=reason, until=None, now=now
+            )
         finally:
             runtime.close()
 
