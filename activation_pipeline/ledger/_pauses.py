@@ -2,7 +2,8 @@
 
 A pause holds until its contract and destination are resumed, or until its own end; a second
 pause never shortens a first one. A contract that writes what a paused contract writes is held by
-that pause too, so that a renamed file is no way round it.
+that pause too, so that a renamed file is no way round it. A word that the chain does not hold as it
+is ends nothing, and holds like a pause until somebody resumes.
 """
 
 from __future__ import annotations
@@ -14,7 +15,7 @@ import sqlalchemy as sa
 from activation_pipeline.evidence import Pause
 from activation_pipeline.ledger import tables as t
 from activation_pipeline.ledger._engine import moment, written
-from activation_pipeline.ledger._words import add_sealed
+from activation_pipeline.ledger._words import add_sealed, is_intact, with_links
 
 if TYPE_CHECKING:
     from collections.abc import Collection
@@ -24,11 +25,7 @@ if TYPE_CHECKING:
 
 Owned = tuple[str, str, str]
 
-_OF_CONTRACT = (
-    sa.select(t.pauses)
-    .where(t.pauses.c.contract == sa.bindparam("contract"))
-    .order_by(t.pauses.c.id)
-)
+_OF_CONTRACT = with_links(t.pauses, t.pauses.c.contract == sa.bindparam("contract"))
 
 
 def add_word(
@@ -82,17 +79,18 @@ def read_pauses(
 
 
 def _in_force(connection: Connection, contract: str, now: datetime) -> list[Row[Any]]:
-    since_resume: dict[str | None, list[Row[Any]]] = {}
-    for row in connection.execute(_OF_CONTRACT, {"contract": contract}):
-        if row.paused:
-            since_resume.setdefault(row.destination, []).append(row)
-        else:
-            since_resume[row.destination] = []
-    found = [row for rows in since_resume.values() for row in rows]
-    return sorted(
-        (row for row in found if row.until is None or now < moment(row.until)),
-        key=lambda row: row.id,
-    )
+    rows = connection.execute(_OF_CONTRACT, {"contract": contract}).all()
+    resumed: set[str | None] = set()
+    found: dict[int, Row[Any]] = {}
+    for row in reversed(rows):
+        if row.destination in resumed or row.id in found:
+            continue
+        holds = row.paused and (row.until is None or now < moment(row.until))
+        if holds or not is_intact(t.pauses, row):
+            found[row.id] = row
+        elif not row.paused:
+            resumed.add(row.destination)
+    return sorted(found.values(), key=lambda row: row.id)
 
 
 def _of_others(

@@ -69,25 +69,32 @@ def add_sealed(connection: Connection, table: sa.Table, values: Mapping[str, Any
     return word
 
 
+def with_links(table: sa.Table, which: sa.ColumnElement[bool]) -> sa.Select[Any]:
+    """Read a table's rows, oldest first, each with every link that seals it, or with none."""
+    c = t.chain.c
+    links = (c.previous.label("before"), c.digest.label("sealed"), c.hash.label("chained"))
+    mine = sa.and_(c.kind == table.name, c.word == table.c.id)
+    return (
+        sa.select(table, *links)
+        .outerjoin(t.chain, mine)
+        .where(which)
+        .order_by(table.c.id, t.chain.c.id)
+    )
+
+
+def is_intact(table: sa.Table, row: Row[Any]) -> bool:
+    """Say whether a row that was read with its link is the one that was sealed."""
+    if row.sealed is None or row.sealed != digest_of_row(table, row):
+        return False
+    return bool(row.chained == hash_of(row.before, row.sealed))
+
+
 def intact_rows(
     connection: Connection, table: sa.Table, which: sa.ColumnElement[bool]
 ) -> Sequence[Row[Any]]:
     """List a table's rows, oldest first, but for those that the chain does not hold as they are."""
-    c = t.chain.c
-    links = (c.previous.label("before"), c.digest.label("sealed"), c.hash.label("chained"))
-    query = (
-        sa.select(table, *links)
-        .join(t.chain, sa.and_(c.kind == table.name, c.word == table.c.id))
-        .where(which)
-        .order_by(table.c.id)
-    )
-    found = {
-        row.id: row
-        for row in connection.execute(query)
-        if row.sealed == digest_of_row(table, row)
-        and row.chained == hash_of(row.before, row.sealed)
-    }
-    return tuple(found.values())
+    rows = connection.execute(with_links(table, which))
+    return tuple({row.id: row for row in rows if is_intact(table, row)}.values())
 
 
 def _link(connection: Connection, kind: str, word: int, digest: str, *, at: str | None) -> None:

@@ -258,6 +258,26 @@ def test_a_forged_signature_lets_no_plan_go(company: Company) -> None:
         send(company, contract)
 
 
+FORGERIES: dict[str, sa.Executable] = {
+    "a resume that was added": sa.insert(t.pauses).values(
+        contract="c", paused=False, by="demo_ops", reason="", at="2026-11-20T10:00:00.000000+00:00"
+    ),
+    "a pause that was made a resume": sa.update(t.pauses).values(paused=False),
+    "a pause that was made to end": sa.update(t.pauses).values(
+        until="2026-11-20T09:30:00.000000+00:00"
+    ),
+}
+
+
+@pytest.mark.parametrize("forgery", FORGERIES)
+def test_a_forged_word_ends_no_pause(ledger: Ledger, forgery: str) -> None:
+    ledger.pause(Pause("c", None, "demo_ops", "stop", NOW, None))
+    tamper(ledger, FORGERIES[forgery])
+    assert ledger.pauses("c", now=NOW + HOUR)
+    ledger.resume(Pause("c", None, "demo_ops", "mended", NOW + HOUR, None))
+    assert ledger.pauses("c", now=NOW + HOUR) == (), "a resume as it should be ends them all"
+
+
 @pytest.mark.parametrize("forgery", ["changed", "added"])
 def test_a_forged_decision_lets_no_plan_go(company: Company, forgery: str) -> None:
     company.add("A")
