@@ -68,7 +68,9 @@ def prepare(
     try:
         with runtime.snapshots.workspace() as folder:
             evidence = _evidence(contract, runtime, folder, now=now, retry_rejected=retry_rejected)
-            runtime.snapshots.publish_plan(folder / "plan", contract.name, evidence.plan.id)
+            made, plan = folder / "plan", evidence.plan.id
+            runtime.snapshots.publish_plan(made, contract.name, plan)
+            runtime.snapshots.publish_population(made, contract.name, plan, preparation)
     except ActivationError as error:
         failed = Evaluation(preparation, contract.name, None, (), {}, "pause", str(error), now)
         runtime.ledger.record_evaluation(failed)

@@ -57,12 +57,23 @@ class Snapshots:
         """Locate the population that one plan was made from."""
         return self.plan_folder(contract, plan) / "population.parquet"
 
+    def population_of(self, contract: str, plan: str, preparation: int) -> Path:
+        """Locate what one preparation found, where several made an equal plan."""
+        own = self.plan_folder(contract, plan) / f"population.{preparation}.parquet"
+        return own if own.is_file() else self.population(contract, plan)
+
     def publish_plan(self, folder: Path, contract: str, plan: str) -> None:
         """Move a finished plan folder to its place; an equal plan that is there already stays."""
         final = self.plan_folder(contract, plan)
         final.parent.mkdir(parents=True, exist_ok=True)
         if not final.exists():
             folder.replace(final)
+
+    def publish_population(self, folder: Path, contract: str, plan: str, preparation: int) -> None:
+        """Keep the population of an equal plan, too: what changed nothing was still refreshed."""
+        source = folder / "population.parquet"
+        if source.is_file():
+            publish(source, self.plan_folder(contract, plan) / f"population.{preparation}.parquet")
 
     def delivered_folder(self, contract: str, destination: str) -> Path:
         """Locate what one destination holds from one contract."""

@@ -24,6 +24,7 @@ from activation_pipeline.ledger.deliveries import Deliveries
 from activation_pipeline.ledger.fleet import Fleet
 from activation_pipeline.ledger.history import History
 from activation_pipeline.ledger.incidents import Incidents
+from activation_pipeline.ledger.refreshes import Refreshes
 from activation_pipeline.ledger.rejections import Rejections
 from activation_pipeline.plan import Plan, PlanPart
 
@@ -67,6 +68,7 @@ class Ledger:
         self.attempts = Attempts(self._engine)
         self.incidents = Incidents(self._engine)
         self.rejections = Rejections(self._engine)
+        self.refreshes = Refreshes(self._engine)
         self.fleet = Fleet(self._engine)
         self.chain = Chain(self._engine)
 
@@ -125,6 +127,12 @@ class Ledger:
         which = table.c.preparation if finished else table.c.id
         newest = sa.select(sa.func.max(which)).where(table.c.contract == contract)
         return self._evaluation(t.evaluations.c.preparation == newest.scalar_subquery())
+
+    def evaluated(self, plan: str) -> Evaluation | None:
+        """Find the newest judgement of one plan; None: there is no such plan."""
+        table = t.evaluations.c
+        newest = sa.select(sa.func.max(table.preparation)).where(table.plan == plan)
+        return self._evaluation(table.preparation == newest.scalar_subquery())
 
     def previous(self, contract: str, *, delivered: bool = True) -> Previous | None:
         """Describe the last plan that went out: neither a blocked nor a lost one is a baseline.
