@@ -9,11 +9,13 @@ the one that somebody has to act on first, the others stand beside it in ``also`
 from __future__ import annotations
 
 from dataclasses import replace
+from datetime import timedelta
 from typing import TYPE_CHECKING
 
-from activation_pipeline.notation import without_addresses
+from activation_pipeline.cadence import grace, overdue_since
+from activation_pipeline.notation import without_addresses, written_duration
 from activation_pipeline.standing.state import STATES, Standing, State, first_of
-from activation_pipeline.standing.stops import blocked
+from activation_pipeline.standing.stops import blocked, is_making
 from activation_pipeline.status import status
 from activation_pipeline.steps import Step
 
@@ -44,9 +46,13 @@ def standing(contract: Contract, runtime: Runtime, *, now: datetime) -> Standing
         *_paused(contract.name, found.pauses, contract.monitoring.restarted_by),
         *_expired(contract, found, evaluation, runtime),
         *blocked(contract, found, evaluation, runtime, now=now),
+        *_overdue(contract, runtime, now=now),
     ] or [_running(contract, evaluation)]
     plan = evaluation.plan.id if evaluation and evaluation.plan else None
-    return first_of([replace(each, plan=each.plan or plan) for each in states])
+    busy = is_making(contract, found, runtime, now=now) or any(
+        each.outcome == "sending" for each in found.sent
+    )
+    return first_of([replace(each, plan=each.plan or plan, busy=busy) for each in states])
 
 
 def standings(
@@ -128,6 +134,30 @@ def _is_restored(
         and last.at > incident.at
         and last.plan != incident.restoring
         and sent.outcome in _SENT
+    )
+
+
+def _overdue(contract: Contract, runtime: Runtime, *, now: datetime) -> Iterator[Standing]:
+    """Find the run that was due and that nobody started, whatever any scheduler thinks."""
+    missed = overdue_since(contract, runtime, now=now)
+    if missed is None:
+        return
+    owner, limit = contract.owners.source_model, grace(contract)
+    yield Standing(
+        contract=contract.name,
+        state="overdue",
+        clause="overdue",
+        message=f"due at {missed:%Y-%m-%d %H:%M} UTC and not begun, at most "
+        f"{written_duration(limit)} later",
+        since=missed,
+        owner=owner,
+        observed=round((now - missed) / timedelta(hours=1), 2),
+        limit=round(limit / timedelta(hours=1), 2),
+        next_step=Step(
+            owner,
+            "see that the scheduler is alive and its schedule on, or plan by hand",
+            f"activation plan {contract.name}",
+        ),
     )
 
 

@@ -25,7 +25,7 @@ class Standing:
     ``clause`` names the gate or rule (None: nothing is wrong), ``message`` what it found; addresses
     in ``message`` and ``by`` are masked. ``destination`` is None where all are concerned.
     ``since`` is None where nobody wrote down when it began. ``also`` are the other states that
-    hold.
+    hold. ``busy``: a plan is being made or sent, so what stands may be about to change.
     """
 
     contract: str
@@ -42,6 +42,7 @@ class Standing:
     observed: float | None = None
     limit: float | None = None
     next_step: Step | None = None
+    busy: bool = False
     also: tuple[Standing, ...] = ()
 
     @property

@@ -27,6 +27,12 @@ if TYPE_CHECKING:
 _MAKING = timedelta(hours=1)
 
 
+def is_making(contract: Contract, found: Status, runtime: Runtime, *, now: datetime) -> bool:
+    """Say whether a plan is being made now; one that was begun too long ago has died."""
+    begun = runtime.ledger.history.last_preparation(contract.name)
+    return begun is not None and found.evaluation is None and now - begun <= _MAKING
+
+
 def blocked(
     contract: Contract,
     found: Status,
@@ -81,6 +87,11 @@ def _stopped(
             yield base
         return
     first, others = stops[0], len(stops) - 1
+    if [each.gate for each in stops] == ["not_paused"]:
+        over = "the pause is over, and the newest plan was judged under it"
+        again = Step(contract.owners.workflow, "plan again", f"activation plan {contract.name}")
+        yield replace(base, clause="not_paused", message=over, next_step=again)
+        return
     yield replace(
         base,
         clause=first.gate,

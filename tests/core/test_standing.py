@@ -135,10 +135,40 @@ def test_a_delivery_that_broke_off_blocks_while_records_wait(
 def test_an_allowed_plan_that_nobody_sent_in_time_blocks(runtime: Runtime) -> None:
     judged(runtime.ledger, CONTRACT, rows=5)
     window = CONTRACT.workflow.decision_window
-    assert standing(CONTRACT, runtime, now=NOW + window).state == "live"
+    assert standing(CONTRACT, runtime, now=NOW + window).state == "overdue"
     late = standing(CONTRACT, runtime, now=NOW + window + timedelta(seconds=1))
     assert (late.state, late.clause, late.since) == ("blocked", "freshness", NOW + window)
     assert late.message == "5 planned records were not sent within 1d"
+
+
+def test_a_run_that_nobody_started_is_overdue_whatever_a_scheduler_says(runtime: Runtime) -> None:
+    judged(runtime.ledger, CONTRACT)
+    due = NOW.replace(hour=6) + timedelta(days=1)
+    assert standing(CONTRACT, runtime, now=due + HOUR).state == "live"
+    late = standing(CONTRACT, runtime, now=due + HOUR + timedelta(seconds=1))
+    assert (late.state, late.clause, late.since) == ("overdue", "overdue", due)
+    assert late.message == "due at 2026-11-21 06:00 UTC and not begun, at most 1h later"
+    judged(runtime.ledger, CONTRACT, stop(), at=due - HOUR)
+    both = standing(CONTRACT, runtime, now=due + 2 * HOUR)
+    assert [both.state, *(each.state for each in both.also)] == ["blocked", "overdue"]
+
+
+def test_after_a_pause_has_ended_by_itself_a_new_plan_is_next(runtime: Runtime) -> None:
+    pause(runtime, "demo_cs_director", "a look at it")
+    judged(runtime.ledger, CONTRACT, stop("not_paused"))
+    assert standing(CONTRACT, runtime, now=NOW + HOUR).also == ()
+    over = standing(CONTRACT, runtime, now=NOW + 8 * HOUR)
+    assert (over.state, over.clause) == ("blocked", "not_paused")
+    assert over.next_step is not None
+    assert over.next_step.command == f"activation plan {OURS}"
+
+
+def test_work_under_way_is_told_since_what_stands_may_change(runtime: Runtime) -> None:
+    judged(runtime.ledger, CONTRACT, at=NOW - HOUR)
+    assert not standing(CONTRACT, runtime, now=NOW).busy
+    runtime.ledger.start_preparation(OURS, now=NOW)
+    assert standing(CONTRACT, runtime, now=NOW).busy
+    assert not standing(CONTRACT, runtime, now=NOW + 2 * HOUR).busy
 
 
 def test_a_malformed_file_is_blocked_and_may_be_paused_as_well(
