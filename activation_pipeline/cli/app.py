@@ -88,22 +88,29 @@ def plan(
     command.run(contract, retry_rejected=retry_rejected, as_json=as_json)
 
 
-@app.command(epilog="Example: activation review renewal_risk_review > review.md")
+@app.command(
+    epilog="Example: activation review renewal_risk_review --html review.html --show-values"
+)
 def review(
     contract: Contract,
     *,
+    html: Annotated[
+        Path | None, typer.Option(help="Write one page of HTML here instead, for its owner alone.")
+    ] = None,
     show_values: Annotated[
         bool, typer.Option("--show-values", help="Show the sample's values, not only set or empty.")
     ] = False,
+    plan: Annotated[str | None, typer.Option(help="An older plan; left out: the newest.")] = None,
     as_json: AsJson = False,
 ) -> None:
-    """Write the launch review's one to two pages, in Markdown.
+    """Write the launch review's one to two pages: Markdown, or HTML to print.
 
-    The sample is the same when shown again; values are masked unless asked for.
+    The sample of a plan is the same whenever and however it is shown.
     """
     from activation_pipeline.cli import review as command  # noqa: PLC0415 - keeps --help quick
 
-    command.run(contract, show_values=show_values, as_json=as_json)
+    asked = command.Asked(plan=plan, html=html, show_values=show_values)
+    command.run(contract, asked, as_json=as_json)
 
 
 @app.command(

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from activation_pipeline.loading import known_gates
 from activation_pipeline.loading.places import Finding, Path
 from activation_pipeline.loading.wording import did_you_mean, listed, shown
 
@@ -70,6 +71,16 @@ def gate_fields_are_mapped(
         if isinstance(field, str):
             path: Path = ("gates", index, spec.name, "field")
             yield from _unmapped(field, destinations, path)
+
+
+def what_catches_is_there(workflow: Workflow, suppression: Suppression) -> Iterator[Finding]:
+    """What would catch an embarrassment is a gate, or a list of this contract."""
+    known = {*known_gates.names(), *suppression.models, *suppression.review}
+    for index, name in enumerate(workflow.caught_by):
+        if name not in known:
+            hint = did_you_mean(name, known) or "; name a gate, or a model under suppression"
+            path: Path = ("workflow", "caught_by", index)
+            yield Finding(path, "unknown_catch", f"{shown(name)} is neither gate nor list{hint}")
 
 
 def gates_differ(gates: tuple[GateSpec, ...]) -> Iterator[Finding]:

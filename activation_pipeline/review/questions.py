@@ -1,0 +1,98 @@
+"""What a launch review has to settle: open questions, and the lines that roles sign by hand.
+
+A question is asked only where the contract or the plan gives cause, and names who answers.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from activation_pipeline.contract import fingerprint
+from activation_pipeline.review.agenda import approvers
+from activation_pipeline.review.document import Blank, Question
+from activation_pipeline.review.sampling import HELD_BACK
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from activation_pipeline.contract import Contract
+    from activation_pipeline.ledger import Evaluation
+    from activation_pipeline.review.document import Waterfall
+
+
+def questions(contract: Contract, waterfall: Waterfall | None) -> tuple[Question, ...]:
+    """List what is open, in the order of the agenda."""
+    found = [*_of_contract(contract)]
+    return (*found, *(_of_plan(contract, waterfall) if waterfall else ()))
+
+
+def _of_contract(contract: Contract) -> Iterator[Question]:
+    owners = contract.owners
+    if not contract.workflow.caught_by:
+        yield Question(
+            owners.workflow,
+            "Which gate or list would catch what would embarrass us? Name it in "
+            "workflow.caught_by, or add one.",
+        )
+    for name, where in contract.destinations.items():
+        over = [f for f, mapped in where.fields.items() if mapped.on_edit == "overwrite"]
+        if over and not where.edited_by.lower().startswith("nobody"):
+            yield Question(
+                owners.destination_field,
+                f"{name}: does anybody edit {', '.join(over)}? What they write is overwritten.",
+            )
+    if not any(spec.name == "sample_review" for spec in contract.gates):
+        yield Question(owners.workflow, "Who looks at a sample, and how often? No gate asks.")
+    if contract.suppression.holdout is None:
+        yield Question(owners.outcome, "Nobody is held out: how will the outcome be told?")
+
+
+def _of_plan(contract: Contract, waterfall: Waterfall) -> Iterator[Question]:
+    unsure = 0
+    for fall in waterfall.falls:
+        if fall.label == "review" and fall.count:
+            yield Question(
+                fall.owner, f"{fall.count:,} wait for a person ({fall.reason}): in or out?"
+            )
+        unsure += fall.count if fall.label in ("ambiguous", "colliding") else 0
+    if unsure:
+        yield Question(
+            contract.owners.source_model,
+            f"{unsure:,} candidates find several records, or share one: which is right?",
+        )
+    for flow in waterfall.flows:
+        capped = flow.eligible.get(f"{HELD_BACK}caveat", 0)
+        if capped:
+            yield Question(
+                contract.owners.workflow,
+                f"{flow.destination}: {capped:,} eligible stay back for the caveat: what has to "
+                "be seen before they go?",
+            )
+
+
+def blanks(contract: Contract, evaluation: Evaluation | None) -> tuple[Blank, ...]:
+    """List who has to sign, for what, and which word is recorded already."""
+    wanted: dict[str, list[str]] = {role: ["the contract"] for role in approvers(contract)}
+    for spec in contract.gates:
+        for role in spec.signers if spec.name == "sample_review" else ():
+            wanted.setdefault(role, []).append("the sample")
+    for result in evaluation.results if evaluation else ():
+        is_open = not result.passed and result.blocking and result.gate != "sample_review"
+        if is_open and result.signer is not None:
+            wanted.setdefault(result.signer, []).append(f"{result.gate} of this plan")
+    return tuple(
+        Blank(role, " and ".join(what), "; ".join(_recorded(contract, evaluation, role)))
+        for role, what in wanted.items()
+    )
+
+
+def _recorded(contract: Contract, evaluation: Evaluation | None, role: str) -> Iterator[str]:
+    mark = fingerprint(contract)
+    given = [a.on for a in contract.launch.approvals if a.role == role and a.fingerprint == mark]
+    if given:
+        yield f"contract approved on {max(given)}"
+    for result in evaluation.results if evaluation else ():
+        if result.gate == "sample_review" and result.passed and result.signer == role:
+            yield "sample reviewed"
+        if result.overridden_by == role:
+            yield f"{result.gate} signed"
