@@ -10,20 +10,36 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
+from activation_pipeline import runbook
+
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
 
 class ActivationError(Exception):
-    """Something that this package refuses or failed to do, said in one line."""
+    """Something that this package refuses or failed to do, said in one line.
+
+    ``section`` is the runbook's that says what to do.
+    """
+
+    section: str
+
+    @property
+    def runbook(self) -> str:
+        """Link to what to do, in the page that this package comes with."""
+        return runbook.link(self.section)
 
 
 class ConfigurationError(ActivationError):
     """A setting or a folder is missing or wrong; fix the environment, then run again."""
 
+    section = "settings"
+
 
 class WarehouseError(ActivationError):
     """The warehouse cannot answer: no such relation or column, or a broken file."""
+
+    section = "warehouse"
 
 
 @dataclass(frozen=True, order=True)
@@ -50,6 +66,8 @@ class Problem:
 class ContractError(ActivationError):
     """A contract file is wrong; fix the file. Carries every problem found, not the first."""
 
+    section = "contract"
+
     def __init__(self, problems: Iterable[Problem]) -> None:
         """Keep the problems in file order."""
         self.problems = tuple(sorted(problems))
@@ -64,7 +82,7 @@ class RefusedError(ActivationError):
 
     def __init__(self, message: str, *, clause: str) -> None:
         """Say which clause refused."""
-        self.clause = clause
+        self.clause = self.section = clause
         super().__init__(message)
 
 
@@ -74,6 +92,8 @@ class RetryableError(ActivationError):
     ``retry_after`` is in seconds where the far side named one.
     """
 
+    section = "no_answer"
+
     def __init__(self, message: str, *, retry_after: float | None = None) -> None:
         """Keep the wait that was asked for."""
         self.retry_after = retry_after
@@ -82,3 +102,5 @@ class RetryableError(ActivationError):
 
 class PermanentError(ActivationError):
     """The far side refuses for good (credentials, permission, mapping); a person has to act."""
+
+    section = "destination_refuses"
