@@ -16,6 +16,7 @@ from activation_pipeline.cadence import grace, overdue_since
 from activation_pipeline.notation import without_addresses, written_duration
 from activation_pipeline.standing.state import STATES, Standing, State, first_of
 from activation_pipeline.standing.stops import blocked, is_making
+from activation_pipeline.standing.words import of_expiry, of_pause
 from activation_pipeline.status import status
 from activation_pipeline.steps import Step
 
@@ -33,8 +34,6 @@ if TYPE_CHECKING:
 
 __all__ = ["STATES", "Standing", "State", "standing", "standings"]
 
-# What acts by itself signs its pauses so; the reason then begins with the clause.
-ITSELF = "activation"
 _SENT = frozenset({"delivered", "delivered_in_part"})
 
 
@@ -43,7 +42,7 @@ def standing(contract: Contract, runtime: Runtime, *, now: datetime) -> Standing
     found = status(contract, runtime, now=now)
     evaluation = found.evaluation or runtime.ledger.newest(contract.name, finished=True)
     states = [
-        *_paused(contract.name, found.pauses, contract.monitoring.restarted_by),
+        *_paused(found.pauses, contract.monitoring.restarted_by),
         *_expired(contract, found, evaluation, runtime),
         *blocked(contract, found, evaluation, runtime, now=now),
         *_overdue(contract, runtime, now=now),
@@ -67,28 +66,9 @@ def standings(
     }
 
 
-def _paused(name: str, pauses: tuple[Pause, ...], restarted_by: str | None) -> Iterator[Standing]:
-    for pause in sorted(pauses, key=lambda each: each.destination or ""):
-        rule, _, found = pause.reason.partition(": ")
-        by_rule = pause.by == ITSELF and bool(found)
-        where = f" --destination {pause.destination}" if pause.destination else ""
-        command = (
-            f"activation resume {pause.contract}{where} --as {restarted_by or 'ROLE'} --by WHO"
-        )
-        what = "look at why it is paused, then restart"
-        yield Standing(
-            contract=name,
-            state="paused",
-            clause=rule if by_rule else "not_paused",
-            message=without_addresses(found if by_rule else pause.reason),
-            since=pause.since,
-            until=pause.until,
-            by=without_addresses(pause.by),
-            destination=pause.destination,
-            restarted_by=restarted_by,
-            owner=restarted_by,
-            next_step=Step(restarted_by or "workflow owner", what, f"{command} --reason TEXT"),
-        )
+def _paused(pauses: tuple[Pause, ...], restarted_by: str | None) -> list[Standing]:
+    ordered = sorted(pauses, key=lambda each: each.destination or "")
+    return [of_pause(pause, restarted_by=restarted_by) for pause in ordered]
 
 
 def _expired(
@@ -99,25 +79,10 @@ def _expired(
         for incident in runtime.ledger.incidents.all(contract.name)
         if str(incident.action) == "expire"
     }
-    owner = contract.owners.source_model
     for name, incident in newest.items():
         sent = next((each for each in found.sent if each.destination == name), None)
-        if sent is None or _is_restored(incident, sent, evaluation, runtime):
-            continue
-        counts = ", ".join(f"{count} {word}" for word, count in incident.counts.items())
-        yield Standing(
-            contract=contract.name,
-            state="expired",
-            clause="expire_after",
-            message=without_addresses(incident.reason) + (f" ({counts})" if counts else ""),
-            since=incident.at,
-            by=incident.by,
-            destination=name,
-            owner=owner,
-            next_step=Step(
-                owner, "mend the source: a fresh sync restores", f"activation plan {contract.name}"
-            ),
-        )
+        if sent is not None and not _is_restored(incident, sent, evaluation, runtime):
+            yield of_expiry(incident, owner=contract.owners.source_model)
 
 
 def _is_restored(
@@ -195,7 +160,7 @@ def _malformed(name: str, checked: Checked, runtime: Runtime, *, now: datetime) 
     )
     restarted_by = _known(checked, "monitoring", "restarted_by")
     pauses = runtime.ledger.pauses(name, now=now)
-    return first_of([*_paused(name, pauses, restarted_by), blocked])
+    return first_of([*_paused(pauses, restarted_by), blocked])
 
 
 def _known(checked: Checked, section: str, name: str) -> str | None:

@@ -1,0 +1,62 @@
+"""A word of the ledger as a state: a pause, or an expiry, that somebody or a rule wrote down."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from activation_pipeline.notation import without_addresses
+from activation_pipeline.standing.state import Standing
+from activation_pipeline.steps import Step
+
+if TYPE_CHECKING:
+    from activation_pipeline.evidence import Pause
+    from activation_pipeline.incident import Incident
+
+# What acts by itself signs its pauses so; the reason then begins with the clause.
+ITSELF = "activation"
+
+
+def of_pause(pause: Pause, *, restarted_by: str | None) -> Standing:
+    """Tell a pause as a state; a rule's pause has the rule as its clause."""
+    rule, _, found = pause.reason.partition(": ")
+    by_rule = pause.by == ITSELF and bool(found)
+    where = f" --destination {pause.destination}" if pause.destination else ""
+    command = (
+        f"activation resume {pause.contract}{where} --as {restarted_by or 'ROLE'} --by WHO "
+        "--reason TEXT"
+    )
+    return Standing(
+        contract=pause.contract,
+        state="paused",
+        clause=rule if by_rule else "not_paused",
+        message=without_addresses(found if by_rule else pause.reason),
+        since=pause.since,
+        until=pause.until,
+        by=without_addresses(pause.by),
+        destination=pause.destination,
+        restarted_by=restarted_by,
+        owner=restarted_by,
+        next_step=Step(
+            restarted_by or "workflow owner", "look at why it is paused, then restart", command
+        ),
+    )
+
+
+def of_expiry(incident: Incident, *, owner: str | None) -> Standing:
+    """Tell an expiry as a state."""
+    counts = ", ".join(f"{count} {word}" for word, count in incident.counts.items())
+    return Standing(
+        contract=incident.contract,
+        state="expired",
+        clause="expire_after",
+        message=without_addresses(incident.reason) + (f" ({counts})" if counts else ""),
+        since=incident.at,
+        by=without_addresses(incident.by),
+        destination=incident.destination,
+        owner=owner,
+        next_step=Step(
+            owner or "source model owner",
+            "mend the source: a fresh sync restores",
+            f"activation plan {incident.contract}",
+        ),
+    )
