@@ -62,23 +62,26 @@ def read_pauses(
         now: UTC.
         owned: what the contract writes; pauses of others that write the same are listed too.
     """
-    rows = _in_force(connection, contract, now)
+    rows = rows_in_force(connection, contract, now)
     if owned:
         rows += _of_others(connection, contract, owned, now)
-    return tuple(
-        Pause(
-            contract=row.contract,
-            destination=row.destination,
-            by=row.by,
-            reason=row.reason,
-            since=moment(row.at),
-            until=moment(row.until) if row.until else None,
-        )
-        for row in rows
+    return tuple(as_pause(row) for row in rows)
+
+
+def as_pause(row: Row[Any]) -> Pause:
+    """Read a row of the pauses."""
+    return Pause(
+        contract=row.contract,
+        destination=row.destination,
+        by=row.by,
+        reason=row.reason,
+        since=moment(row.at),
+        until=moment(row.until) if row.until else None,
     )
 
 
-def _in_force(connection: Connection, contract: str, now: datetime) -> list[Row[Any]]:
+def rows_in_force(connection: Connection, contract: str, now: datetime) -> list[Row[Any]]:
+    """List the rows of a contract's own pauses that are in force, oldest first."""
     rows = connection.execute(_OF_CONTRACT, {"contract": contract}).all()
     resumed: set[str | None] = set()
     found: dict[int, Row[Any]] = {}
@@ -108,6 +111,6 @@ def _of_others(
     return [
         row
         for other in sorted(set(holding.values()))
-        for row in _in_force(connection, other, now)
+        for row in rows_in_force(connection, other, now)
         if row.id in holding
     ]

@@ -97,11 +97,19 @@ def intact_rows(
     return tuple({row.id: row for row in rows if is_intact(table, row)}.values())
 
 
+def take_turn(connection: Connection) -> None:
+    """Keep every other word out until the caller's transaction ends.
+
+    Two that read the same last link would fork the chain, and two that look before they speak
+    would both speak. SQLite has one writer anyway.
+    """
+    if connection.dialect.name == "postgresql":
+        connection.execute(sa.select(sa.func.pg_advisory_xact_lock(_CHAINING)))
+
+
 def _link(connection: Connection, kind: str, word: int, digest: str, *, at: str | None) -> None:
     c = t.chain.c
-    if connection.dialect.name == "postgresql":
-        # Two that read the same last link would fork the chain. SQLite has one writer anyway.
-        connection.execute(sa.select(sa.func.pg_advisory_xact_lock(_CHAINING)))
+    take_turn(connection)
     previous = connection.scalar(sa.select(c.hash).order_by(c.id.desc()).limit(1)) or NOTHING
     link = {"at": at, "kind": kind, "word": word, "digest": digest, "previous": previous}
     connection.execute(sa.insert(t.chain).values(**link, hash=hash_of(previous, digest)))

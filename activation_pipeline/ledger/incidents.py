@@ -35,13 +35,10 @@ class Incidents:
 
     def record(self, incident: Incident, restoring: Plan | None = None) -> None:
         """Store an incident, and the plan that puts values back, in one transaction."""
-        row: dict[str, Any] = asdict(incident)
-        row["class"] = row.pop("incident_class")
-        row |= {"counts": json.dumps(dict(incident.counts)), "at": written(incident.at)}
         with self._engine.begin() as connection:
             if restoring is not None:
-                _add_plan(connection, restoring, at=row["at"])
-            add_sealed(connection, t.incidents, row)
+                _add_plan(connection, restoring, at=written(incident.at))
+            add_incident(connection, incident)
 
     def all(self, contract: str) -> tuple[Incident, ...]:
         """List a contract's incidents, oldest first."""
@@ -113,6 +110,14 @@ class Incidents:
             and written(each.at) > last_resume
         )
         return next(freezes, None)
+
+
+def add_incident(connection: Connection, incident: Incident) -> None:
+    """Add an incident in the caller's transaction."""
+    row: dict[str, Any] = asdict(incident)
+    row["class"] = row.pop("incident_class")
+    row |= {"counts": json.dumps(dict(incident.counts)), "at": written(incident.at)}
+    add_sealed(connection, t.incidents, row)
 
 
 def _add_plan(connection: Connection, plan: Plan, *, at: str) -> None:

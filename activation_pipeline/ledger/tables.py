@@ -6,7 +6,7 @@ them alike. ``plan`` is always the plan's id.
 
 from __future__ import annotations
 
-from sqlalchemy import Boolean, Column, ForeignKey, Index, Integer, MetaData, Table, Text
+from sqlalchemy import Boolean, Column, Float, ForeignKey, Index, Integer, MetaData, Table, Text
 
 SCHEMA_VERSION = 1
 
@@ -93,6 +93,28 @@ pause_fields = Table(
     Column("object", Text, primary_key=True),
     Column("field", Text, primary_key=True),
     Index("pauses_of_field", "kind", "object", "field"),
+)
+
+pause_causes = Table(
+    "pause_causes",
+    metadata,
+    Column("pause", Integer, ForeignKey("pauses.id"), primary_key=True),
+    Column("rule", Text, nullable=False, doc="of monitoring.pause_when"),
+    Column("destination", Text, doc="null: the whole contract's"),
+    Column("plan", Text, doc="what was sent when the rule broke; null: nothing at fault was"),
+    Column("observed", Float, nullable=False),
+    Column("limit", Float, nullable=False),
+)
+
+versions = Table(
+    "versions",
+    metadata,
+    Column("id", Integer, primary_key=True),
+    Column("contract", Text, nullable=False),
+    Column("version", Text, nullable=False, doc="a fingerprint or a definition"),
+    Column("body", Text, nullable=False, doc="JSON: the meaning, or a digest by piece of logic"),
+    Column("at", Text, nullable=False),
+    Index("versions_of_contract", "contract", "version"),
 )
 
 leases = Table(
@@ -230,4 +252,38 @@ chain = Table(
     Column("hash", Text, nullable=False),
     # Not unique: whatever somebody did to the chain, a pause must be written all the same.
     Index("chain_of_word", "kind", "word"),
+)
+
+transitions = Table(
+    "transitions",
+    metadata,
+    Column("id", Integer, primary_key=True),
+    Column("contract", Text, nullable=False, index=True),
+    Column("destination", Text, doc="null: all of the contract's destinations"),
+    Column("kind", Text, nullable=False, doc="what changed: blocked, paused, recovered, ..."),
+    Column("clause", Text),
+    Column("source", Text, unique=True, doc="the ledger's word that it tells; null: the standing"),
+    Column("wrong", Text, doc="JSON: all that was wrong then; null: not looked at"),
+    Column("body", Text, nullable=False, doc="JSON: what an alert says"),
+    Column("at", Text, nullable=False),
+)
+
+notices = Table(
+    "notices",
+    metadata,
+    Column("id", Integer, primary_key=True),
+    Column("transition", Integer, ForeignKey("transitions.id"), nullable=False, index=True),
+    Column("role", Text, nullable=False),
+    Column("at", Text, nullable=False, index=True),
+)
+
+notice_attempts = Table(
+    "notice_attempts",
+    metadata,
+    Column("id", Integer, primary_key=True),
+    Column("notice", Integer, ForeignKey("notices.id"), nullable=False, index=True),
+    Column("channel", Text, nullable=False, doc="kind and digest of an address, never the address"),
+    Column("outcome", Text, nullable=False, doc="trying, sent or failed"),
+    Column("message", Text, nullable=False),
+    Column("at", Text, nullable=False),
 )
