@@ -232,6 +232,25 @@ def sandbox(
     command.run(port=port, records=records, as_json=as_json)
 
 
+@app.command(epilog="Example: activation board --port 8400")
+def board(
+    *,
+    port: Annotated[int, typer.Option(min=0, max=65535, help="0 takes a free one.")] = 0,
+    host: Annotated[
+        str, typer.Option(help="Elsewhere than on loopback, ACTIVATION_BOARD_TOKEN is needed.")
+    ] = "127.0.0.1",
+    as_json: AsJson = False,
+) -> None:
+    """Show all contracts on a page, worst first.
+
+    Prints its address and serves until it is stopped. Contracts are paused, resumed and signed
+    from it, too.
+    """
+    from activation_pipeline.cli import board as command  # noqa: PLC0415 - keeps --help quick
+
+    command.run(host=host, port=port, as_json=as_json)
+
+
 def main() -> None:
     """Run the ``activation`` command."""
     app(prog_name="activation")
