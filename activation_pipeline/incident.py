@@ -25,7 +25,7 @@ class Incident:
     contract: str
     destination: str | None
     incident_class: IncidentClass
-    action: Literal["rollback", "freeze"]
+    action: Literal["rollback", "freeze", "expire"]
     plan: str | None
     restoring: str | None
     by: str

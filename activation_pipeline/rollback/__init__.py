@@ -17,7 +17,7 @@ from activation_pipeline.incident import Incident
 from activation_pipeline.pausing import pause
 from activation_pipeline.plan import Plan
 from activation_pipeline.rollback.desk import opened
-from activation_pipeline.rollback.report import BARRED, OVERTAKEN, RolledBack, Tally
+from activation_pipeline.rollback.report import BARRED, OVERTAKEN, RolledBack
 from activation_pipeline.rollback.undoing import freeze_undo
 from activation_pipeline.runtime import is_gone
 from activation_pipeline.sending import waiting_rows
@@ -28,6 +28,7 @@ if TYPE_CHECKING:
     from datetime import datetime
     from pathlib import Path
 
+    from activation_pipeline.amending.tally import Tally
     from activation_pipeline.batches import Range
     from activation_pipeline.contract import Contract
     from activation_pipeline.incident import IncidentClass

@@ -2,18 +2,16 @@
 
 from __future__ import annotations
 
-from collections import Counter
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
-from activation_pipeline.notation import masked_key
+from activation_pipeline.amending.tally import Tally
 
 if TYPE_CHECKING:
     from activation_pipeline.amending.ours import Row
     from activation_pipeline.report import Report
     from activation_pipeline.rollback.restoration import Undone
 
-_SHOWN = 3
 # Somebody has to look: not left alone on purpose, but because it could not be undone.
 _UNDONE_IN_PART = frozenset(
     {"cannot_restore", "not_checked", "unanswered", "ambiguous_in_destination",
@@ -24,39 +22,12 @@ _GREEN = frozenset({"delivered", "nothing_to_send"})
 OVERTAKEN, BARRED = "changed_since", "barred"
 
 
-@dataclass(frozen=True)
-class Left:
-    """Records that an undo leaves alone for one reason: how many, and the first keys, masked."""
+def deed(found: Undone) -> str | None:
+    """Say what is done with a row: ``restored``, ``cleared``, ``removed`` or ``rejoined``.
 
-    count: int
-    keys: tuple[str, ...]
-
-
-@dataclass
-class Tally:
-    """What an undo does, counted by records; one with several fields may be in both halves.
-
-    ``done`` has ``restored``, ``cleared`` (all fields emptied), ``removed`` and ``rejoined``;
-    ``left`` what is left alone, by reason.
+    ``cleared`` has all of its fields emptied; None: nothing is done.
     """
-
-    done: Counter[str] = field(default_factory=Counter)
-    left: dict[str, Left] = field(default_factory=dict)
-
-    def add(self, key: str, found: Undone) -> None:
-        """Count one row."""
-        if found.row is not None:
-            self.done[_deed(found.row)] += 1
-        for reason in {each.partition(":")[0] for each in found.left}:
-            known = self.left.get(reason, Left(0, ()))
-            keys = (*known.keys, masked_key(key)) if len(known.keys) < _SHOWN else known.keys
-            self.left[reason] = Left(known.count + 1, keys)
-
-    @property
-    def counts(self) -> dict[str, int]:
-        """Give all counts by name."""
-        left = {reason: each.count for reason, each in sorted(self.left.items())}
-        return dict(sorted(self.done.items())) | left
+    return _deed(found.row) if found.row is not None else None
 
 
 def _deed(row: Row) -> str:

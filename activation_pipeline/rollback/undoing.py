@@ -13,9 +13,10 @@ import pyarrow.parquet as pq
 from sqlglot import exp
 
 from activation_pipeline.amending.snapshot import Judged, left_alone, write_part
+from activation_pipeline.amending.tally import Tally
 from activation_pipeline.delivered import merged
 from activation_pipeline.expressions import column, named
-from activation_pipeline.rollback.report import Tally
+from activation_pipeline.rollback.report import deed
 from activation_pipeline.rollback.restoration import undo
 from activation_pipeline.settle import open_delivered
 from activation_pipeline.warehouse import parquet
@@ -58,7 +59,7 @@ def freeze_undo(
     def pieces() -> Iterator[Judged]:
         for piece in _judged(desk, rules, _sent_rows(desk, source, rules)):
             for row, found in piece:
-                tally.add(row["key"], found)
+                tally.add(row["key"], deed(found), found.left)
             rows = [found.row for _, found in piece if found.row is not None]
             yield Judged(rows, [e for row, found in piece for e in left_alone(row, found.left)])
 

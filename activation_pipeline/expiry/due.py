@@ -1,0 +1,274 @@
+"""What is over now in one destination, and when the next value is: read from files and the ledger.
+
+Neither the warehouse nor a destination is asked, so it can be known while both are gone, and
+every minute. Event times are moments in UTC: a change of clocks moves nothing.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from typing import TYPE_CHECKING, Literal
+
+import pyarrow.parquet as pq
+from sqlglot import exp
+
+from activation_pipeline.contract import fingerprint
+from activation_pipeline.delivered import current_query
+from activation_pipeline.expiry.ages import (
+    WHOLE,
+    Found,
+    Values,
+    ages_query,
+    delivered_query,
+    refreshed_query,
+    summary_query,
+)
+from activation_pipeline.expressions import column, named, timestamp
+from activation_pipeline.sending import waiting_rows
+from activation_pipeline.warehouse import parquet
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping, Sequence
+    from pathlib import Path
+
+    from activation_pipeline.contract import Contract
+    from activation_pipeline.incident import Incident
+    from activation_pipeline.plan import Plan
+    from activation_pipeline.runtime import Runtime
+    from activation_pipeline.warehouse import Engine
+
+Action = Literal["remove", "clear", "flag", "alert"]
+_STRICTEST: tuple[Action, ...] = ("remove", "clear", "flag", "alert")
+_INSTANT = timedelta(microseconds=1)
+
+
+@dataclass(frozen=True)
+class Due:
+    """What expires in one destination.
+
+    ``over`` counts the records of which something is over now, ``new`` those among them that
+    nobody dealt with; ``waiting`` are rows of an interrupted expiry. ``first`` is when the oldest
+    new one expired, ``next`` when the next one will (UTC; None: there is none).
+    """
+
+    contract: str
+    destination: str
+    over: int = 0
+    new: int = 0
+    waiting: int = 0
+    first: datetime | None = None
+    next: datetime | None = None
+
+    @property
+    def is_due(self) -> bool:
+        """Say whether there is something to do now."""
+        return bool(self.new or self.waiting)
+
+
+def promises(contract: Contract, destination: str) -> dict[str, Action]:
+    """Say what happens to each value at its end, by field; members and whole items have one word.
+
+    An item is written and deleted whole, so the strictest word for one of its fields is for all.
+    """
+    mapping, word = contract.destinations[destination], contract.freshness.on_expiry
+    if word == "remove":
+        return {WHOLE: "remove"}
+    mine: dict[str, Action] = {name: word[name] for name in mapping.fields if name in word}
+    if mapping.behavior != "mirror" or not mine:
+        return mine
+    strictest = min(mine.values(), key=_STRICTEST.index)
+    return {WHOLE: "remove" if strictest == "clear" else strictest}
+
+
+def due(contract: Contract, destination: str, runtime: Runtime, *, now: datetime) -> Due:
+    """Say what of a destination's values is over at a moment (UTC), and when the next one is.
+
+    At the limit a value still holds; it is over an instant later.
+    """
+    found = newest_expiry(contract, destination, runtime)
+    waiting = sum(last - first for first, last in _waiting(found, destination, runtime))
+    nothing = Due(contract.name, destination, waiting=waiting)
+    handled = handled_until(contract, found)
+    with runtime.snapshots.workspace() as folder, runtime.engine(folder) as engine:
+        values = open_ages(engine, contract, destination, runtime, now=now, handled=handled)
+        if values is None:
+            return nothing
+        return _summed(engine, values, contract, nothing, now=now, handled=handled)
+
+
+def _summed(
+    engine: Engine,
+    values: Values,
+    contract: Contract,
+    nothing: Due,
+    *,
+    now: datetime,
+    handled: datetime | None,
+) -> Due:
+    limit = contract.freshness.expire_after
+    names = list(values.names)
+    query = summary_query(
+        values,
+        names,
+        before=now - limit,
+        handled=handled - limit if handled is not None else None,
+    )
+    (row,) = engine.rows(query)
+    first, coming = (
+        min((row[f"{which}:{n}"] for n in names if row[f"{which}:{n}"]), default=None)
+        for which in ("first", "next")
+    )
+    return Due(
+        contract=contract.name,
+        destination=nothing.destination,
+        over=row["over"],
+        new=row["new"],
+        waiting=nothing.waiting,
+        first=_utc(first) + limit if first else None,
+        next=_utc(coming) + limit if coming else None,
+    )
+
+
+def _utc(value: datetime) -> datetime:
+    return value if value.tzinfo else value.replace(tzinfo=UTC)
+
+
+def newest_expiry(
+    contract: Contract, destination: str, runtime: Runtime
+) -> tuple[Incident, Plan] | None:
+    """Find the last expiry in a destination and the plan that it sent."""
+    for incident in reversed(runtime.ledger.incidents.all(contract.name)):
+        if (incident.action, incident.destination) == ("expire", destination):
+            plan = runtime.ledger.plan(incident.restoring) if incident.restoring else None
+            return (incident, plan) if plan is not None else None
+    return None
+
+
+def handled_until(contract: Contract, found: tuple[Incident, Plan] | None) -> datetime | None:
+    """Say up to when what was over is dealt with; a changed contract may say something else."""
+    if found is None or found[1].fingerprint != fingerprint(contract):
+        return None
+    return found[0].at
+
+
+def _waiting(
+    found: tuple[Incident, Plan] | None, destination: str, runtime: Runtime
+) -> Sequence[tuple[int, int]]:
+    return waiting_rows(runtime, found[1], destination) if found is not None else ()
+
+
+def open_ages(
+    engine: Engine,
+    contract: Contract,
+    destination: str,
+    runtime: Runtime,
+    *,
+    now: datetime,
+    handled: datetime | None,
+) -> Values | None:
+    """Make the table ``ages``: what is held, with when each value was last refreshed.
+
+    Returns:
+        Whose age it tells; None where nothing is held, or nothing of it ever expires.
+    """
+    name, limit = contract.name, contract.freshness.expire_after
+    words = promises(contract, destination)
+    base, deltas = runtime.snapshots.delivered(name, destination)
+    files = [*([base] if base else []), *deltas]
+    if not files or not words:
+        return None
+    position = int(base.stem.removesuffix("-base")) if base else None
+    engine.table("held", current_query(parquet(files), base_position=position))
+    columns = engine.columns("held")
+    fields = {} if WHOLE in words else contract.destinations[destination].fields
+    known = [field for field in words if f"field:{field}" in columns]
+    if fields and not known:
+        return None
+    values = Values(
+        destination=destination,
+        fields={field: fields[field].column for field in known if field in fields},
+        types={field: columns[f"field:{field}"] for field in known},
+    )
+    # Whatever is older than this was over before it could be dealt with last.
+    since = max(handled or now - limit, now - limit) - limit
+    found = list(_found(engine, contract, destination, runtime, since=since))
+    _open_before(engine, contract, destination, runtime)
+    _open_told(engine, contract, destination, runtime)
+    positions = {each for plan in found for each in plan.positions}
+    queries = [delivered_query(values, positions), *(refreshed_query(values, f) for f in found)]
+    engine.table("ages", ages_query(values, queries, unknown=since - _INSTANT))
+    return values
+
+
+def _found(
+    engine: Engine, contract: Contract, destination: str, runtime: Runtime, *, since: datetime
+) -> Iterator[Found]:
+    """Open the plans that may have refreshed something; one whose snapshots are gone says nothing.
+
+    A population has no event that is younger than itself, so older ones are not looked at.
+    """
+    snapshots, name = runtime.snapshots, contract.name
+    for each in runtime.ledger.refreshes.since(name, destination, since):
+        population = snapshots.population_of(name, each.plan, each.preparation)
+        part = snapshots.part(name, each.plan, destination)
+        withheld = snapshots.withheld(name, each.plan, destination)
+        if not (each.is_whole or each.positions):
+            continue
+        if population.is_file() and part.is_file() and withheld.is_file():
+            engine.files("population", [population])
+            columns = engine.columns("population")
+            yield Found(population, part, withheld, columns, each.is_whole, each.positions)
+
+
+def _open_before(engine: Engine, contract: Contract, destination: str, runtime: Runtime) -> None:
+    """Name as ``before`` how old values were whose last refresh has no trustworthy answer."""
+    unsure = exp.select(column("position")).distinct().from_("held")
+    unsure = unsure.where(exp.not_(column("certain")))
+    names = ("key", "destination_id", "as_of_before")
+    queries: list[exp.Query] = []
+    for row in engine.rows(unsure):
+        part = _part_at(contract, destination, runtime, row["position"])
+        if part is not None and "as_of_before" in pq.read_schema(part).names:
+            at = named(exp.Literal.number(row["position"]), "position")
+            queries.append(exp.select(*map(column, names), at).from_(parquet([part])))
+    kinds = {"key": "text", "destination_id": "text", "as_of_before": "timestamp"}
+    engine.view("before", _all_of(queries) or _none({**kinds, "position": "bigint"}))
+
+
+def _part_at(contract: Contract, destination: str, runtime: Runtime, position: int) -> Path | None:
+    plan = runtime.ledger.history.plan_at(contract.name, destination, position)
+    part = runtime.snapshots.part(contract.name, plan, destination) if plan else None
+    return part if part is not None and part.is_file() else None
+
+
+def _open_told(engine: Engine, contract: Contract, destination: str, runtime: Runtime) -> None:
+    """Name as ``told`` when deliveries were noted that brought values without an event time."""
+    undated = exp.select(column("position")).distinct().from_("held")
+    undated = undated.where(exp.Is(this=column("as_of"), expression=exp.null()))
+    wanted = [row["position"] for row in engine.rows(undated)]
+    known: Mapping[int, datetime] = (
+        runtime.ledger.refreshes.delivered_at(contract.name, destination) if wanted else {}
+    )
+    queries: list[exp.Query] = [
+        exp.select(
+            named(exp.Literal.number(each), "position"),
+            named(timestamp(known[each]), "at"),
+        )
+        for each in wanted
+        if each in known
+    ]
+    engine.view("told", _all_of(queries) or _none({"position": "bigint", "at": "timestamp"}))
+
+
+def _all_of(queries: Sequence[exp.Query]) -> exp.Query | None:
+    found: exp.Query | None = None
+    for each in queries:
+        found = each if found is None else found.union(each, distinct=False)
+    return found
+
+
+def _none(columns: Mapping[str, str]) -> exp.Select:
+    """Stand in for a table without rows."""
+    output = [named(exp.cast(exp.null(), kind), name) for name, kind in columns.items()]
+    return exp.select(*output).where(exp.false())
