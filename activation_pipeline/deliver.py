@@ -89,7 +89,8 @@ def _sent(
     """Send what waits of a permitted plan, less whoever may not be reached any more."""
     now = clock()
     check_decision(contract, evaluation, runtime)
-    held = recheck(contract, plan, destination, runtime, now=now)
+    lists = evaluation.measures["lists"]
+    held = recheck(contract, plan, destination, runtime, lists=lists, now=now)
     if now - evaluation.at > FRESH_FOR:
         waiting = waiting_rows(runtime, plan, destination)
         held = edited_since(contract, plan, destination, runtime, waiting=waiting) | held

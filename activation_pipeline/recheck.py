@@ -21,6 +21,7 @@ from activation_pipeline.snapshots import verify_content
 from activation_pipeline.sources import model_names, relations
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
     from datetime import datetime
     from pathlib import Path
 
@@ -121,7 +122,8 @@ def check_pauses(contract: Contract, destination: str, pauses: tuple[Pause, ...]
     for pause in pauses:
         if pause.contract != contract.name:
             raise RefusedError(
-                f"{contract.name}: {destination}: writes what {pause.contract} writes, and that is "
+                f"{contract.name}: {destination}: not delivered: it writes what {pause.contract} "
+                "writes, and that is "
                 f"{pause.told(None)}: activation status {pause.contract}; owner: "
                 f"{contract.owners.workflow}",
                 clause="not_paused",
@@ -129,7 +131,8 @@ def check_pauses(contract: Contract, destination: str, pauses: tuple[Pause, ...]
         if pause.destination in (None, destination):
             told = pause.told(contract.monitoring.restarted_by)
             raise RefusedError(
-                f"{contract.name}: {destination}: {told}: activation status {contract.name}",
+                f"{contract.name}: {destination}: not delivered: {told}: activation status "
+                f"{contract.name}",
                 clause="not_paused",
             )
 
@@ -140,9 +143,18 @@ def recheck(
     destination: str,
     runtime: Runtime,
     *,
+    lists: Mapping[str, Mapping[str, int]],
     now: datetime,
 ) -> dict[tuple[str, str], str]:
     """Judge every planned record again; say who is held back, and why.
+
+    Args:
+        contract: as it is now.
+        plan: permitted.
+        destination: one of the contract's.
+        runtime: where everything is.
+        lists: the rows of each suppression list as the plan found it.
+        now: UTC.
 
     Returns:
         (key, destination id) -> reasons, for planned records that are not eligible now or
@@ -166,6 +178,7 @@ def recheck(
     with runtime.snapshots.workspace() as folder, runtime.warehouse(folder) as engine:
         tables = relations(contract, manifest)
         _check_source(contract, engine, tables, now)
+        _check_lists(contract, engine, tables, lists)
         return _held(contract, engine, tables, (destination, part), now)
 
 
@@ -186,6 +199,29 @@ def _check_source(contract: Contract, engine: Engine, tables: Relations, now: da
                 f"{contract.name}: not delivered: {name} {seen}, at most {written_duration(limit)} "
                 f"old; owner: {contract.owners.source_model}; refresh the source, then plan again",
                 clause="freshness",
+            )
+
+
+def _check_lists(
+    contract: Contract,
+    engine: Engine,
+    tables: Relations,
+    lists: Mapping[str, Mapping[str, int]],
+) -> None:
+    """Refuse when a suppression list lost all its rows, or some of its keys, since the plan.
+
+    Whoever was put on it meanwhile would not be held back.
+    """
+    for model, rule in contract.suppression.models.items():
+        found = engine.rows(measures.list_query(tables.models[model]))[0]
+        had = lists.get(model, {}).get("rows", 0)
+        if found["null_keys"] or (had and not found["rows"] and not rule.may_be_empty):
+            fault = f"{found['null_keys']} rows without a key" if found["null_keys"] else "no rows"
+            raise RefusedError(
+                f"{contract.name}: not delivered: {model} has {fault} now, it had {had} when the "
+                f"plan was made; owner: {rule.owner}; mend the list, then run activation plan "
+                f"{contract.name}",
+                clause="suppression_ready",
             )
 
 

@@ -28,7 +28,7 @@ if TYPE_CHECKING:
     from activation_pipeline.runtime import Runtime
 
 # Reading costs as many requests as writing, or more: a plan that is sent at once is not read twice.
-FRESH_FOR = timedelta(minutes=15)
+FRESH_FOR = timedelta(minutes=1)
 _ROWS = 2_000
 
 

@@ -129,7 +129,7 @@ def test_an_undo_pauses_first_and_a_pause_does_not_stop_it(company: Company) -> 
     company.destination.records["R-A"]["Band__c"] = "high"
     undo(company, contract)
     assert bands(company)["A"] == "low"
-    (pause,) = pauses(company, contract)
+    *_, pause = pauses(company, contract)
     assert pause.until is None, "a pause that ends by itself would send the same again"
 
 

@@ -11,7 +11,6 @@ from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
-import duckdb
 from company import NOW, Company, contract_dict, make_contract
 from e2e_box import KEYS, OBJECTS, TEXT_FIELDS, Box, email, record_id
 
@@ -26,7 +25,7 @@ from activation_pipeline.runtime import Runtime
 from activation_pipeline.sources import model_names
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator, Mapping
+    from collections.abc import Callable, Iterable, Iterator, Mapping
 
     from activation_pipeline.destinations import DestinationClient, Target
     from activation_pipeline.ledger import Evaluation
@@ -124,6 +123,7 @@ class Place:
     batch_size: int | None = None
     at_once: int = 1
     overrides: dict[str, str] = field(default_factory=dict)
+    sleep: Callable[[float], None] | None = None
 
     def add(self, vendor: str, numbers: Iterable[int], *, band: str | None = "low") -> None:
         """Add candidates ``K<number>``, each with the record of its number."""
@@ -133,7 +133,7 @@ class Place:
         """Add candidates by key, with the record that each resolves to."""
         scored = (self.clock.now - timedelta(hours=1)).replace(tzinfo=None)
         rows = [[key, record, key, "billing_id", False] for key, record in records.items()]
-        with duckdb.connect(str(self.company.path)) as connection:
+        with self.company.changing() as connection:
             connection.executemany(
                 "insert into mart values (?, ?, ?)", [[key, band, scored] for key in records]
             )
@@ -153,7 +153,7 @@ class Place:
     def connect(self, kind: str) -> DestinationClient:
         waits = Waits()
         patience = Patience(tries=3, connect_s=2, read_s=5)
-        clockwork = Clockwork(waits.sleep, waits.clock)
+        clockwork = Clockwork(self.sleep or waits.sleep, waits.clock)
         module = {"salesforce": salesforce, "hubspot": hubspot}[kind]
         client: Any = module.connect(self.environment, patience=patience, clockwork=clockwork)
         return SmallBatches(client, self.batch_size, self.at_once) if self.batch_size else client
@@ -167,6 +167,7 @@ class Place:
                 read_manifest=inner.read_manifest,
                 open_warehouse=inner.open_warehouse,
                 connect=self.connect,
+                engines=inner.engines,
             )
             yield runtime
             runtime.close()
@@ -211,7 +212,7 @@ class Place:
 
     def sql_each(self, statement: str, rows: Iterable[Iterable[object]]) -> None:
         """Run a statement once for each row of values; opening the file is what costs."""
-        with duckdb.connect(str(self.company.path)) as connection:
+        with self.company.changing() as connection:
             for values in rows:
                 connection.execute(statement, list(values))
 
