@@ -26,6 +26,9 @@ from activation_pipeline.ledger.history import History
 from activation_pipeline.ledger.incidents import Incidents
 from activation_pipeline.ledger.refreshes import Refreshes
 from activation_pipeline.ledger.rejections import Rejections
+from activation_pipeline.ledger.rules import Rules
+from activation_pipeline.ledger.transitions import Transitions
+from activation_pipeline.ledger.versions import Versions
 from activation_pipeline.plan import Plan, PlanPart
 
 if TYPE_CHECKING:
@@ -70,7 +73,10 @@ class Ledger:
         self.rejections = Rejections(self._engine)
         self.refreshes = Refreshes(self._engine)
         self.fleet = Fleet(self._engine)
+        self.rules = Rules(self._engine)
         self.chain = Chain(self._engine)
+        self.transitions = Transitions(self._engine)
+        self.versions = Versions(self._engine)
 
     def close(self) -> None:
         """Give back the database connections."""

@@ -44,7 +44,7 @@ class Incidents:
         """List a contract's incidents, oldest first."""
         query = sa.select(t.incidents).where(t.incidents.c.contract == contract)
         with self._engine.begin() as connection:
-            return tuple(map(_read, connection.execute(query.order_by(t.incidents.c.id))))
+            return tuple(map(read_incident, connection.execute(query.order_by(t.incidents.c.id))))
 
     def last(self, contract: str) -> Incident | None:
         """Find a contract's newest incident."""
@@ -135,7 +135,8 @@ def _add_plan(connection: Connection, plan: Plan, *, at: str) -> None:
     )
 
 
-def _read(row: Row[Any]) -> Incident:
+def read_incident(row: Row[Any]) -> Incident:
+    """Read a row of the incidents."""
     found = dict(row._mapping)  # noqa: SLF001 - SQLAlchemy's public spelling
     del found["id"]
     found["incident_class"] = found.pop("class")
