@@ -13,6 +13,7 @@ from activation_pipeline.contract._section import Section
 from activation_pipeline.notation import (
     Count,
     Day,
+    Duration,
     Identifier,
     Name,
     Ratio,
@@ -63,13 +64,25 @@ class Owners(Section):
     outcome: Role
 
 
+def _is_none(value: object) -> bool:
+    return value is None
+
+
 class PauseRules(Section):
-    """When the workflow pauses by itself; each limit is inclusive: at the limit it still runs."""
+    """When the workflow pauses by itself; each limit is inclusive: at the limit it still runs.
+
+    ``overdue`` is how long after its due moment a run may be missing, ``first_review_missed`` how
+    long after its day the first review may be.
+    """
 
     rejected_above: Ratio | None = None
     drift_above: Ratio | None = None
     failed_runs: Annotated[int, Field(ge=1, strict=True)] | None = None
     match_rate_fall: Ratio | None = None
+    # Left out where they say nothing: fingerprints of before there were such rules still hold.
+    suppression_change: Annotated[Ratio | None, Field(exclude_if=_is_none)] = None
+    overdue: Annotated[Duration | None, Field(exclude_if=_is_none)] = None
+    first_review_missed: Annotated[Duration | None, Field(exclude_if=_is_none)] = None
 
 
 class RollbackRules(Section):

@@ -16,6 +16,7 @@ from activation_pipeline.loading.partial import NotThereError
 from activation_pipeline.loading.rules import (
     lineage,
     mapping,
+    monitoring,
     people,
     references,
     stores,
@@ -37,7 +38,7 @@ def every_rule() -> dict[str, Rule]:
     """Name every rule, from the modules themselves."""
     return {
         name: function
-        for module in (workflow, mapping, stores, timing, references, people, lineage)
+        for module in (workflow, mapping, stores, timing, references, people, monitoring, lineage)
         for name, function in inspect.getmembers(module, inspect.isfunction)
         if function.__module__ == module.__name__ and not name.startswith("_")
     }
