@@ -12,7 +12,9 @@ import socket
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
+
+import yaml
 
 from activation_pipeline import destinations
 from activation_pipeline.errors import ConfigurationError
@@ -21,7 +23,7 @@ from activation_pipeline.manifest import read_manifest
 from activation_pipeline.people import read_people
 from activation_pipeline.plan import written_fields
 from activation_pipeline.snapshots import Snapshots
-from activation_pipeline.warehouse import Engine, in_memory, open_warehouse
+from activation_pipeline.warehouse import Engine, Engines
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping
@@ -52,6 +54,7 @@ class Runtime:
     open_warehouse: Callable[[], AbstractContextManager[DuckDBPyConnection]]
     connect: Callable[[str], DestinationClient]
     people: Mapping[str, frozenset[str]] = field(default_factory=dict)
+    engines: Engines = field(default_factory=Engines)
     _clients: dict[str, DestinationClient] = field(default_factory=dict)
 
     def client(self, contract: Contract, destination: str) -> DestinationClient:
@@ -70,7 +73,7 @@ class Runtime:
     @contextmanager
     def engine(self, scratch: Path) -> Iterator[Engine]:
         """Open an engine for work on snapshots; the warehouse stays free."""
-        with in_memory() as connection:
+        with self.engines.opened() as connection:
             yield Engine(connection, scratch=scratch)
 
     def close(self) -> None:
@@ -78,6 +81,7 @@ class Runtime:
         for client in self._clients.values():
             client.close()
         self._clients.clear()
+        self.engines.close()
         self.ledger.close()
 
 
@@ -96,20 +100,40 @@ def open_runtime(settings: Settings) -> Runtime:
                 "run dbt parse or dbt build there"
             )
         try:
-            return read_manifest(json.loads(path.read_bytes()))
+            document = json.loads(path.read_bytes())
+            return read_manifest(document, variables=_variables(settings.dbt_project))
         except (ValueError, KeyError, TypeError, AttributeError) as error:
             raise ConfigurationError(
                 f"{path.name}: not a dbt manifest ({type(error).__name__}); run dbt parse"
             ) from None
 
+    engines = Engines()
     return Runtime(
         ledger=Ledger(settings.ledger),
         snapshots=Snapshots(settings.home),
         read_manifest=manifest,
-        open_warehouse=lambda: open_warehouse(settings.warehouse),
+        open_warehouse=lambda: engines.warehouse(settings.warehouse),
         connect=lambda kind: destinations.connect(kind, settings.environment),
         people=read_people(settings.environment),
+        engines=engines,
     )
+
+
+def _variables(project: Path) -> dict[str, Any]:
+    """Read ``vars`` of the project's file: models' logic depends on them, and no manifest has them.
+
+    Raises:
+        ConfigurationError: the file cannot be read.
+    """
+    path = project / "dbt_project.yml"
+    try:
+        document = yaml.safe_load(path.read_bytes()) if path.is_file() else {}
+    except (yaml.YAMLError, OSError) as error:
+        raise ConfigurationError(
+            f"{path.name}: cannot be read ({type(error).__name__}); mend it, then run dbt parse"
+        ) from None
+    found = document.get("vars") if isinstance(document, dict) else None
+    return found if isinstance(found, dict) else {}
 
 
 def target(contract: Contract, destination: str) -> Target:

@@ -18,7 +18,7 @@ from sqlglot import exp
 from activation_pipeline.errors import RetryableError, WarehouseError
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator, Mapping
+    from collections.abc import Callable, Iterable, Iterator, Mapping
     from pathlib import Path
 
     from activation_pipeline.manifest import Relation
@@ -30,6 +30,10 @@ _PAUSE_S = 0.25
 _KEPT_AS = {"HUGEINT": "DECIMAL(38, 0)", "UHUGEINT": "DECIMAL(38, 0)"}
 # Errors about names, whose text has no values; every other kind may quote a row.
 _NAMELESS = (duckdb.CatalogException, duckdb.BinderException)
+# Another process has the file, or this one has: opened another way, or by another engine.
+_HELD = (duckdb.IOException, duckdb.ConnectionException, duckdb.ResourceInUseException)
+# A file of such a name cannot be attached under it.
+_OWN_NAMES = frozenset({"main", "memory", "system", "temp"})
 
 
 @contextmanager
@@ -42,29 +46,37 @@ def open_warehouse(
         WarehouseError: no such file, or not a DuckDB file.
         RetryableError: another process still holds it after ``wait_s`` seconds; names its pid.
     """
+    connection = _patiently(
+        lambda: duckdb.connect(str(path), read_only=read_only), path, wait_s=wait_s
+    )
+    try:
+        yield connection
+    finally:
+        connection.close()
+
+
+def _patiently(
+    opening: Callable[[], duckdb.DuckDBPyConnection], path: Path, *, wait_s: float
+) -> duckdb.DuckDBPyConnection:
     if not path.is_file():
         raise WarehouseError(f"{path.name}: no warehouse file there; run dbt build first")
     deadline = time.monotonic() + wait_s
     while True:
         try:
-            connection = duckdb.connect(str(path), read_only=read_only)
-            break
-        except duckdb.IOException as error:
-            if "lock" not in str(error):
+            return opening()
+        except _HELD as error:
+            if isinstance(error, duckdb.IOException) and "lock" not in str(error):
                 raise WarehouseError(f"{path.name}: not a readable DuckDB file") from None
             if time.monotonic() > deadline:
                 holder = _HOLDER.search(str(error))
-                who = f"process {holder[1]}" if holder else "another process"
+                elsewhere = f"process {holder[1]}" if holder else "another process"
+                who = elsewhere if isinstance(error, duckdb.IOException) else "this process"
                 raise RetryableError(
                     f"{path.name}: {who} has held the warehouse for {wait_s:g} s; "
                     "wait for it, or close what has the file open",
                     retry_after=wait_s,
                 ) from None
             time.sleep(_PAUSE_S)
-    try:
-        yield connection
-    finally:
-        connection.close()
 
 
 @contextmanager
@@ -75,6 +87,73 @@ def in_memory() -> Iterator[duckdb.DuckDBPyConnection]:
         yield connection
     finally:
         connection.close()
+
+
+class Engines:
+    """Engines without a file that are used again, one user at a time.
+
+    Starting DuckDB costs more than most of what a small plan asks of it; attaching a file to a
+    DuckDB that runs costs a twentieth of opening it.
+    """
+
+    def __init__(self) -> None:
+        """Start none yet."""
+        self._idle: list[duckdb.DuckDBPyConnection] = []
+
+    @contextmanager
+    def opened(self) -> Iterator[duckdb.DuckDBPyConnection]:
+        """Lend an engine; what is named or kept in it is gone afterwards."""
+        with self._lent() as instance, instance.cursor() as connection:
+            yield connection
+
+    @contextmanager
+    def warehouse(
+        self, path: Path, *, read_only: bool = True, wait_s: float = 30.0
+    ) -> Iterator[duckdb.DuckDBPyConnection]:
+        """Open a DuckDB file as ``open_warehouse`` does, and with its errors."""
+        if path.stem in _OWN_NAMES:
+            with open_warehouse(path, read_only=read_only, wait_s=wait_s) as connection:
+                yield connection
+            return
+        name = _quoted(path.stem)
+        mode = "READ_ONLY" if read_only else "READ_WRITE"
+        attach = f"ATTACH {exp.Literal.string(str(path)).sql(_DIALECT)} AS {name} ({mode})"
+        with self._lent() as instance:
+            _patiently(lambda: instance.execute(attach), path, wait_s=wait_s)
+            # Its own connection: closing it ends what it has not read to the end, and only then
+            # does the engine let go of the file.
+            with instance.cursor() as connection:
+                connection.execute(f"USE {name}")
+                yield connection
+            instance.execute(f"DETACH {name}")
+
+    @contextmanager
+    def _lent(self) -> Iterator[duckdb.DuckDBPyConnection]:
+        """Take an instance, and keep it only after success and while nothing was spilled."""
+        instance = self._idle.pop() if self._idle else duckdb.connect(":memory:")
+        is_kept = False
+        try:
+            yield instance
+            is_kept = _can_spill_elsewhere(instance)
+        finally:
+            if is_kept:
+                self._idle.append(instance)
+            else:
+                instance.close()
+
+    def close(self) -> None:
+        """End the engines that nobody uses."""
+        while self._idle:
+            self._idle.pop().close()
+
+
+def _can_spill_elsewhere(instance: duckdb.DuckDBPyConnection) -> bool:
+    """Say whether the next user may name its own folder: not after something was spilled."""
+    try:
+        instance.execute("SET temp_directory = ''")
+    except duckdb.NotImplementedException:
+        return False
+    return True
 
 
 class Engine:

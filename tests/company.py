@@ -20,10 +20,11 @@ from activation_pipeline.manifest import read_manifest
 from activation_pipeline.runtime import Runtime
 from activation_pipeline.snapshots import Snapshots
 from activation_pipeline.sources import model_names
-from activation_pipeline.warehouse import open_warehouse
+from activation_pipeline.warehouse import Engines
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
+    from contextlib import AbstractContextManager
 
     from activation_pipeline.destinations import Address, OutgoingRecord, Target
 
@@ -122,8 +123,10 @@ def audience_dict(**changes: Any) -> dict[str, Any]:
     return body | changes
 
 
-def make_contract(body: dict[str, Any], *, definition: str | None = None) -> Contract:
-    """Build a contract and approve it for its own fingerprint."""
+def make_contract(
+    body: dict[str, Any], *, definition: str | None = None, account: str = "memory"
+) -> Contract:
+    """Build a contract and approve it for its own fingerprint and one account everywhere."""
     contract = Contract.model_validate(body)
     approval = {
         "role": contract.owners.workflow,
@@ -131,6 +134,7 @@ def make_contract(body: dict[str, Any], *, definition: str | None = None) -> Con
         "on": "2026-11-01",
         "fingerprint": fingerprint(contract),
         "definition": definition,
+        "destinations": dict.fromkeys(contract.destinations, account),
     }
     launch = body["launch"] | {"approvals": [approval]}
     return Contract.model_validate(body | {"launch": launch})
@@ -246,6 +250,16 @@ def _empty_warehouse() -> bytes:
         return path.read_bytes()
 
 
+class _Kept(Engines):
+    """Engines that the next step and the next test use again."""
+
+    def close(self) -> None:
+        """Close nothing: they end with the process."""
+
+
+ENGINES = _Kept()
+
+
 @dataclass
 class Company:
     """A warehouse that tests fill, and everything that a use case needs around it."""
@@ -259,8 +273,12 @@ class Company:
         self.path = self.folder / "warehouse.duckdb"
         self.path.write_bytes(_empty_warehouse())
 
+    def changing(self) -> AbstractContextManager[duckdb.DuckDBPyConnection]:
+        """Open the warehouse as dbt does, to write."""
+        return ENGINES.warehouse(self.path, read_only=False)
+
     def sql(self, *statements: str) -> None:
-        with duckdb.connect(str(self.path)) as connection:
+        with self.changing() as connection:
             for statement in statements:
                 connection.execute(statement)
 
@@ -269,7 +287,7 @@ class Company:
     ) -> None:
         """Add a candidate that resolves to one record (its own, unless named; None: to none)."""
         scored = (self.now - timedelta(hours=age_h)).replace(tzinfo=None)
-        with duckdb.connect(str(self.path)) as connection:
+        with self.changing() as connection:
             connection.execute("insert into mart values (?, ?, ?)", [key, band, scored])
             if record is not None:
                 row = [key, record or f"R-{key}", key, "billing_id", False]
@@ -286,8 +304,9 @@ class Company:
             ledger=Ledger(f"sqlite:///{self.folder / 'home' / 'ledger.sqlite'}"),
             snapshots=Snapshots(self.folder / "home"),
             read_manifest=lambda: read_manifest(json.loads(json.dumps(self.manifest))),
-            open_warehouse=lambda: open_warehouse(self.path),
+            open_warehouse=lambda: ENGINES.warehouse(self.path),
             connect=lambda _kind: self.destination,
+            engines=ENGINES,
         )
         try:
             yield runtime

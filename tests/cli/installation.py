@@ -8,10 +8,9 @@ from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
-import duckdb
 import requests
 import yaml
-from company import contract_dict
+from company import ENGINES, contract_dict
 from typer.testing import CliRunner
 
 from activation_pipeline.cli import app
@@ -76,7 +75,7 @@ class Installation:
         return path
 
     def sql(self, *statements: str) -> None:
-        with duckdb.connect(str(self.folder / "warehouse.duckdb")) as warehouse:
+        with ENGINES.warehouse(self.folder / "warehouse.duckdb", read_only=False) as warehouse:
             for statement in statements:
                 warehouse.execute(statement)
 

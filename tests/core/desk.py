@@ -5,7 +5,6 @@ from __future__ import annotations
 from datetime import timedelta
 from typing import TYPE_CHECKING, Any
 
-import duckdb
 from company import contract_dict, make_contract
 
 from activation_pipeline.approve import sign_plan
@@ -31,7 +30,7 @@ def build(company: Company, **sections: Any) -> Contract:
 def stock(company: Company, keys: Iterable[str], *, band: str = "low") -> None:
     """Add candidates, an hour old, that resolve to one record each, in one go."""
     scored = (company.now - timedelta(hours=1)).replace(tzinfo=None)
-    with duckdb.connect(str(company.path)) as connection:
+    with company.changing() as connection:
         for key in keys:
             connection.execute("insert into mart values (?, ?, ?)", [key, band, scored])
             row = [key, f"R-{key}", key, "billing_id", False]

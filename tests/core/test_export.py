@@ -45,7 +45,7 @@ def delivered(company: Company) -> Contract:
     company.destination.code = "=cmd"
     company.destination.reject.update(HOSTILE[0::3])
     company.destination.unanswered.update(HOSTILE[1::3])
-    with duckdb.connect(str(company.path)) as connection:
+    with company.changing() as connection:
         for key in HOSTILE[2::3]:
             connection.execute("insert into suppress_a values (?, '=why', null)", [key])
     send(company, contract)

@@ -6,8 +6,7 @@ from collections import Counter
 from datetime import timedelta
 from typing import Any
 
-import duckdb
-from company import MODELS, NOW, contract_dict, make_contract
+from company import ENGINES, MODELS, NOW, contract_dict, make_contract
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from sqlglot import exp
@@ -124,9 +123,9 @@ def run(rows: Any, identity: Any, first: Any, second: Any, review: Any, draw: An
         "review_a": review,
         "holdout_h": list(draw.items()),
     }
-    with duckdb.connect() as connection:
+    with ENGINES.opened() as connection:
         for name, columns in TABLES.items():
-            connection.execute(f"create table {name} ({columns})")
+            connection.execute(f"create temp table {name} ({columns})")
             if content[name]:
                 marks = ", ".join("?" * len(content[name][0]))
                 connection.executemany(f"insert into {name} values ({marks})", content[name])
@@ -175,9 +174,9 @@ def test_all_reasons_are_kept_beside_the_first_one() -> None:
 def test_a_candidate_is_stale_one_second_after_the_limit_and_not_at_it() -> None:
     for seconds, disposition in ((0, "eligible"), (1, "stale")):
         at = NOW + timedelta(seconds=seconds)
-        with duckdb.connect() as connection:
+        with ENGINES.opened() as connection:
             for name, columns in TABLES.items():
-                connection.execute(f"create table {name} ({columns})")
+                connection.execute(f"create temp table {name} ({columns})")
             scored = (NOW - timedelta(hours=24)).replace(tzinfo=None)
             connection.execute("insert into mart values ('a', 'low', ?)", [scored])
             connection.execute("insert into identity values ('a', 'r', null, 'tax_id', false)")

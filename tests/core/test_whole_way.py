@@ -8,7 +8,6 @@ from datetime import timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-import duckdb
 import pytest
 from company import NOW, Company, audience_dict, contract_dict, make_contract
 from hypothesis import HealthCheck, given, settings
@@ -114,7 +113,7 @@ def test_no_excluded_key_is_planned_equal_input_gives_an_equal_plan_and_twice_wr
 
 def fill(company: Company, candidates: Any, identity: Any, first: Any, second: Any) -> None:
     scored = (NOW - timedelta(hours=1)).replace(tzinfo=None)
-    with duckdb.connect(str(company.path)) as connection:
+    with company.changing() as connection:
         for key, band in candidates:
             connection.execute("insert into mart values (?, ?, ?)", [key, band, scored])
         for key, record in identity:

@@ -14,7 +14,6 @@ from datetime import timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-import duckdb
 import requests
 from company import Company
 from e2e_box import Box, email, record_id
@@ -124,12 +123,12 @@ class FaultPlace(Place):
         scored = (self.clock.now - timedelta(hours=1)).replace(tzinfo=None)
         rows = [[key_of(n), OTHER if n % 5 == 0 else VALUE, scored] for n in numbers]
         ids = [[key_of(n), id_of(vendor, n), key_of(n), "billing_id", False] for n in numbers]
-        with duckdb.connect(str(self.company.path)) as connection:
+        with self.company.changing() as connection:
             connection.executemany("insert into mart values (?, ?, ?)", rows)
             connection.executemany("insert into identity values (?, ?, ?, ?, ?)", ids)
 
     def read_source(self, query: str) -> list[tuple[Any, ...]]:
-        with duckdb.connect(str(self.company.path)) as connection:
+        with self.company.changing() as connection:
             return connection.execute(query).fetchall()
 
     def ledger_rows(self, query: str) -> list[tuple[Any, ...]]:

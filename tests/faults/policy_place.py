@@ -8,7 +8,6 @@ from dataclasses import dataclass
 from datetime import timedelta
 from typing import TYPE_CHECKING, Any
 
-import duckdb
 import pyarrow as pa
 import requests
 from company import contract_dict
@@ -147,7 +146,7 @@ class PolicyPlace(FaultPlace):
             "rule": ["billing_id"] * len(keys),
             "is_role_based_email": [False] * len(keys),
         }
-        with duckdb.connect(str(self.company.path)) as connection:
+        with self.company.changing() as connection:
             for name in COLUMNS:
                 connection.execute(f"alter table mart add column {name} varchar")
             for table, columns in (("mart", source), ("identity", found)):
@@ -157,7 +156,7 @@ class PolicyPlace(FaultPlace):
 
     def change(self, values: Mapping[tuple[int, int], str | None]) -> None:
         """Change the source: values by candidate and column."""
-        with duckdb.connect(str(self.company.path)) as connection:
+        with self.company.changing() as connection:
             for number, name in enumerate(COLUMNS):
                 here = {key_of(n): value for (n, at), value in values.items() if at == number}
                 texts = pa.array(list(here.values()), pa.string())
