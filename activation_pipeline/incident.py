@@ -1,4 +1,4 @@
-"""An incident: a plan that was undone, or an audience that was frozen, with its class and who."""
+"""An incident: a plan undone, an audience frozen, or values that expired, with class and who."""
 
 from __future__ import annotations
 
@@ -15,11 +15,12 @@ CLASSES: tuple[IncidentClass, ...] = get_args(IncidentClass)
 
 @dataclass(frozen=True)
 class Incident:
-    """One undo or freeze.
+    """One undo, freeze or expiry.
 
     ``destination`` is None where a whole contract was frozen; ``plan`` is what was undone, or what
-    was delivered last when it was frozen; ``restoring`` the plan that puts values back, or
-    only lists what was left alone (None: a freeze). ``counts`` are records, as it began.
+    was delivered last when it was frozen or expired; ``restoring`` the plan that puts values back
+    or takes them away, or only lists what was left alone (None: a freeze). ``counts`` are records,
+    as it began.
     """
 
     contract: str
@@ -37,9 +38,9 @@ class Incident:
     def told(self) -> str:
         """Tell what was done, when and to what; who and why are for whoever asks the ledger."""
         where = self.destination or "all destinations"
-        done = f"plan {self.plan} undone" if self.action == "rollback" else "frozen"
+        done = {"rollback": f"plan {self.plan} undone", "freeze": "frozen", "expire": "expired"}
         counts = ", ".join(f"{count} {name}" for name, count in self.counts.items())
         return (
-            f"{where}: {done} at {self.at:%Y-%m-%d %H:%M} UTC ({self.incident_class})"
+            f"{where}: {done[self.action]} at {self.at:%Y-%m-%d %H:%M} UTC ({self.incident_class})"
             f"{': ' + counts if counts else ''}"
         )

@@ -45,7 +45,8 @@ class Sending:
     """One delivery's fixed surroundings.
 
     ``held`` are planned records that stay, with the reason; ``check`` raises where a pause is in
-    force, and is asked in the transaction that notes each batch.
+    force, and is asked in the transaction that notes each batch. ``after`` is the last attempt that
+    whoever made the plan knew of: nothing is sent where there is a later one.
     """
 
     contract: Contract
@@ -56,6 +57,7 @@ class Sending:
     held: Mapping[tuple[str, str], str]
     check: Callable[[tuple[Pause, ...]], None]
     checks_allowed: bool = True
+    after: int | None = None
 
     @property
     def client(self) -> DestinationClient:
@@ -108,6 +110,7 @@ def send_part(sending: Sending) -> Report:
         holder=this_process(),
         now=now,
         is_gone=lambda holder, at: is_gone(holder, at, now=now),
+        after=sending.after,
     )
     try:
         _Line(sending, attempt, client, where).send(_cut(sending, waiting, size))

@@ -90,6 +90,10 @@ def _is_row(alias: str) -> exp.Expr:
     return exp.and_(*(column(name, "h").eq(column(name, alias)) for name in _KEYS))
 
 
+def _is_unsure() -> exp.Expr:
+    return exp.and_(_is_row("b"), column("position", "h").eq(column("position", "b")))
+
+
 def _rows(part: Path) -> exp.Expr:
     listed = exp.select(*(column(name) for name in _KEYS)).from_(parquet([part]))
     return listed.subquery("s")
@@ -129,7 +133,6 @@ def delivered_query(values: Values, known: Collection[int]) -> exp.Select:
     older = sure.else_(
         exp.Coalesce(this=column("as_of_before", "b"), expressions=[column("as_of", "h")])
     )
-    on = exp.and_(_is_row("b"), column("position", "h").eq(column("position", "b")))
     query = (
         exp.select(
             column("key", "h"),
@@ -137,7 +140,7 @@ def delivered_query(values: Values, known: Collection[int]) -> exp.Select:
             *(named(older.copy(), f"refreshed:{name}") for name in values.names),
         )
         .from_(exp.to_table("held").as_("h"))
-        .join(exp.to_table("before").as_("b"), on=on, join_type="left")
+        .join(exp.to_table("before").as_("b"), on=_is_unsure(), join_type="left")
     )
     if not (known and values.fields):
         return query
@@ -150,8 +153,9 @@ def delivered_query(values: Values, known: Collection[int]) -> exp.Select:
 def ages_query(values: Values, refreshes: Sequence[exp.Query], *, unknown: datetime) -> exp.Select:
     """Select every held record with ``refreshed:<field>``: when each value was last refreshed.
 
-    Reads ``held`` and ``told`` (``position``, ``at``: when a delivery was noted, which an event
-    without a time cannot be younger than).
+    Reads ``held``, ``before`` (``as_of_before`` and ``sent:<field>`` come from there) and ``told``
+    (``position``, ``at``: when a delivery was noted, which an event without a time cannot be
+    younger than).
 
     Args:
         values: whose age is asked for.
@@ -184,12 +188,15 @@ def ages_query(values: Values, refreshes: Sequence[exp.Query], *, unknown: datet
         )
         for name in values.names
     ]
+    output += [column(f"sent:{name}", "b") for name in values.fields]
+    output.append(column("as_of_before", "b"))
     on = exp.and_(*(column(name, "h").eq(column(name, "n")) for name in _KEYS))
     dated = column("position", "h").eq(column("position", "t"))
     return (
         exp.select(exp.Column(this=exp.Star(), table=exp.to_identifier("h")), *output)
         .from_(exp.to_table("held").as_("h"))
         .join(newest.subquery("n"), on=on, join_type="left")
+        .join(exp.to_table("before").as_("b"), on=_is_unsure(), join_type="left")
         .join(exp.to_table("told").as_("t"), on=dated, join_type="left")
     )
 

@@ -193,7 +193,7 @@ def open_ages(
     # Whatever is older than this was over before it could be dealt with last.
     since = max(handled or now - limit, now - limit) - limit
     found = list(_found(engine, contract, destination, runtime, since=since))
-    _open_before(engine, contract, destination, runtime)
+    _open_before(engine, values, contract, destination, runtime)
     _open_told(engine, contract, destination, runtime)
     positions = {each for plan in found for each in plan.positions}
     queries = [delivered_query(values, positions), *(refreshed_query(values, f) for f in found)]
@@ -221,19 +221,44 @@ def _found(
             yield Found(population, part, withheld, columns, each.is_whole, each.positions)
 
 
-def _open_before(engine: Engine, contract: Contract, destination: str, runtime: Runtime) -> None:
-    """Name as ``before`` how old values were whose last refresh has no trustworthy answer."""
+def _open_before(
+    engine: Engine, values: Values, contract: Contract, destination: str, runtime: Runtime
+) -> None:
+    """Name as ``before`` what is known of rows whose last refresh has no trustworthy answer.
+
+    How old the value before was, and in ``sent:<field>`` the value that may have arrived.
+    """
     unsure = exp.select(column("position")).distinct().from_("held")
     unsure = unsure.where(exp.not_(column("certain")))
-    names = ("key", "destination_id", "as_of_before")
     queries: list[exp.Query] = []
     for row in engine.rows(unsure):
         part = _part_at(contract, destination, runtime, row["position"])
-        if part is not None and "as_of_before" in pq.read_schema(part).names:
-            at = named(exp.Literal.number(row["position"]), "position")
-            queries.append(exp.select(*map(column, names), at).from_(parquet([part])))
-    kinds = {"key": "text", "destination_id": "text", "as_of_before": "timestamp"}
-    engine.view("before", _all_of(queries) or _none({**kinds, "position": "bigint"}))
+        if part is not None:
+            queries.append(_sent_query(part, values, row["position"]))
+    kinds = {"key": "text", "destination_id": "text", "position": "bigint"}
+    kinds |= {"as_of_before": "timestamp"} | {f"sent:{n}": kind for n, kind in values.types.items()}
+    engine.view("before", _all_of(queries) or _none(kinds))
+
+
+def _sent_query(part: Path, values: Values, position: int) -> exp.Select:
+    there = pq.read_schema(part).names
+    columns = {"as_of_before": ("as_of_before", "timestamp")}
+    columns |= {f"sent:{n}": (f"after:{n}", kind) for n, kind in values.types.items()}
+    return exp.select(
+        column("key"),
+        column("destination_id"),
+        named(exp.Literal.number(position), "position"),
+        *(
+            named(
+                exp.TryCast(
+                    this=column(source) if source in there else exp.null(),
+                    to=exp.DataType.build(kind, dialect="duckdb"),
+                ),
+                name,
+            )
+            for name, (source, kind) in columns.items()
+        ),
+    ).from_(parquet([part]))
 
 
 def _part_at(contract: Contract, destination: str, runtime: Runtime, position: int) -> Path | None:
@@ -270,5 +295,8 @@ def _all_of(queries: Sequence[exp.Query]) -> exp.Query | None:
 
 def _none(columns: Mapping[str, str]) -> exp.Select:
     """Stand in for a table without rows."""
-    output = [named(exp.cast(exp.null(), kind), name) for name, kind in columns.items()]
+    output = [
+        named(exp.cast(exp.null(), exp.DataType.build(kind, dialect="duckdb")), name)
+        for name, kind in columns.items()
+    ]
     return exp.select(*output).where(exp.false())

@@ -51,6 +51,26 @@ def clear_dead_lease(
     return None
 
 
+def refuse_after_another(
+    connection: Connection, contract: str, destination: str, *, known: int | None
+) -> None:
+    """Refuse where somebody has sent since; what was looked at before may not be so any more.
+
+    Raises:
+        RefusedError: there is a later attempt than the one that is known.
+    """
+    if known is None:
+        return
+    d = t.deliveries
+    newest = sa.select(sa.func.max(d.c.id))
+    newest = newest.where(d.c.contract == contract, d.c.destination == destination)
+    if connection.scalar(newest) != known:
+        raise RefusedError(
+            f"{contract}: {destination}: another process has sent meanwhile; look again",
+            clause="one_sender",
+        )
+
+
 def take_lease(connection: Connection, delivery: int, begun: Mapping[str, Any]) -> None:
     """Take a lease that nobody held a moment ago; where two do at once, one of them fails.
 

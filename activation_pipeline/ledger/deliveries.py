@@ -15,9 +15,9 @@ import sqlalchemy as sa
 from sqlalchemy.exc import IntegrityError
 
 from activation_pipeline.errors import RefusedError
+from activation_pipeline.ledger import _leases
 from activation_pipeline.ledger import tables as t
 from activation_pipeline.ledger._engine import written
-from activation_pipeline.ledger._leases import clear_dead_lease, give_back, renew_lease, take_lease
 from activation_pipeline.ledger._pauses import read_pauses
 from activation_pipeline.ledger.records import Attempt, BatchResult, RecordOutcome, Totals
 
@@ -57,6 +57,7 @@ class Deliveries:
         holder: str,
         now: datetime,
         is_gone: Callable[[str, datetime], bool],
+        after: int | None = None,
     ) -> Attempt:
         """Take the destination's lease for one contract and note the attempt.
 
@@ -68,19 +69,18 @@ class Deliveries:
             holder: names this process.
             now: UTC.
             is_gone: tells whether the holder of a lease, last renewed then, has died.
+            after: the last attempt that the caller knows of; None: any may have come since.
 
         Raises:
-            RefusedError: another process is sending for this contract and destination.
+            RefusedError: another process is sending for this contract and destination, or did.
         """
         with self._engine.begin() as connection:
-            sender = clear_dead_lease(connection, contract, destination, is_gone=is_gone)
+            sender = _leases.clear_dead_lease(connection, contract, destination, is_gone=is_gone)
             if sender is not None:
                 who, since = sender
-                raise RefusedError(
-                    f"{contract}: {destination}: {who} is sending since {since}; "
-                    "wait until it ends",
-                    clause="one_sender",
-                )
+                told = f"{who} is sending since {since}; wait until it ends"
+                raise RefusedError(f"{contract}: {destination}: {told}", clause="one_sender")
+            _leases.refuse_after_another(connection, contract, destination, known=after)
             row = {
                 "contract": contract,
                 "destination": destination,
@@ -90,7 +90,7 @@ class Deliveries:
                 "at": written(now),
             }
             identifier = _new_id(connection, sa.insert(t.deliveries), row)
-            take_lease(connection, identifier, row)
+            _leases.take_lease(connection, identifier, row)
         return Attempt(identifier, contract, destination, plan)
 
     def end(self, attempt: Attempt, *, outcome: str, message: str, now: datetime) -> None:
@@ -101,7 +101,7 @@ class Deliveries:
                     delivery=attempt.id, outcome=outcome, message=message, at=written(now)
                 )
             )
-            give_back(connection, attempt.id)
+            _leases.give_back(connection, attempt.id)
 
     def intend(
         self,
@@ -156,7 +156,7 @@ class Deliveries:
         renewed = self._renewed.get(attempt.id)
         if renewed is not None and now - renewed < _RENEW_EVERY:
             return
-        renew_lease(connection, attempt, now)
+        _leases.renew_lease(connection, attempt, now)
         self._renewed[attempt.id] = now
 
     def renew(self, attempt: Attempt, *, now: datetime) -> None:
@@ -277,7 +277,9 @@ class Deliveries:
     ) -> bool:
         """Free the lease of a sender that died; says whether nobody is sending now."""
         with self._engine.begin() as connection:
-            return clear_dead_lease(connection, contract, destination, is_gone=is_gone) is None
+            return (
+                _leases.clear_dead_lease(connection, contract, destination, is_gone=is_gone) is None
+            )
 
 
 def _new_id(connection: Connection, insert: sa.Insert, values: dict[str, Any]) -> int:

@@ -141,6 +141,15 @@ class History:
         with reading(self._engine).begin() as connection:
             return connection.scalar(sa.select(t.leases.c.delivery).limit(1)) is not None
 
+    def newest_attempt(self, contract: str, destination: str) -> int | None:
+        """Give the id of the newest attempt to deliver; None: there never was one."""
+        d = t.deliveries
+        query = sa.select(sa.func.max(d.c.id))
+        query = query.where(d.c.contract == contract, d.c.destination == destination)
+        with self._engine.begin() as connection:
+            found = connection.scalar(query)
+        return None if found is None else int(found)
+
     def plan_at(self, contract: str, destination: str, position: int) -> str | None:
         """Name the plan whose delivery became this position of what the destination holds."""
         p, d = t.positions, t.deliveries

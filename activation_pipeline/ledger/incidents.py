@@ -7,10 +7,12 @@ any plan's; old and new values are in its snapshot.
 from __future__ import annotations
 
 import json
+from contextlib import suppress
 from dataclasses import asdict
 from typing import TYPE_CHECKING, Any
 
 import sqlalchemy as sa
+from sqlalchemy.exc import IntegrityError
 
 from activation_pipeline.incident import Incident
 from activation_pipeline.ledger import tables as t
@@ -39,6 +41,17 @@ class Incidents:
             if restoring is not None:
                 _add_plan(connection, restoring, at=written(incident.at))
             add_incident(connection, incident)
+
+    def record_once(self, incident: Incident, restoring: Plan) -> bool:
+        """Store an incident unless its plan has one; says whether it did."""
+        known = sa.select(t.incidents.c.id).where(t.incidents.c.restoring == restoring.id).limit(1)
+        # Where two record the same at once, both add the plan and one of them cannot.
+        with suppress(IntegrityError), self._engine.begin() as connection:
+            if connection.scalar(known) is None:
+                _add_plan(connection, restoring, at=written(incident.at))
+                add_incident(connection, incident)
+                return True
+        return False
 
     def all(self, contract: str) -> tuple[Incident, ...]:
         """List a contract's incidents, oldest first."""
