@@ -1,8 +1,8 @@
 """Record a role's word: on a contract version, in its file; on one plan and gate, in the ledger.
 
 An approval of a contract is a line under ``launch.approvals`` for review in Git, and names the
-fingerprint and the version of the models' logic. A signature lets one plan pass one gate that
-may be signed, and dies with that plan.
+fingerprint, the version of the models' logic and the account in each destination. A signature
+lets one plan pass one gate that may be signed, and dies with that plan.
 """
 
 from __future__ import annotations
@@ -13,12 +13,16 @@ from typing import TYPE_CHECKING
 import yaml
 
 from activation_pipeline import judgement
-from activation_pipeline.contract import fingerprint
+from activation_pipeline.approval import Subject
+from activation_pipeline.contract import fingerprint, meaning
 from activation_pipeline.errors import RefusedError
 from activation_pipeline.evidence import GateResult, Review
+from activation_pipeline.logic import definition
+from activation_pipeline.people import check_speaker
 from activation_pipeline.sources import model_names
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
     from datetime import date, datetime
 
     from activation_pipeline.contract import Contract
@@ -26,19 +30,82 @@ if TYPE_CHECKING:
     from activation_pipeline.runtime import Runtime
 
 
-def approval_line(contract: Contract, *, definition: str, role: str, by: str, on: date) -> str:
-    """Write one entry of ``launch.approvals``, for the contract and the logic as they are now.
+def approval_line(contract: Contract, subject: Subject, *, role: str, by: str, on: date) -> str:
+    """Write one entry of ``launch.approvals``, for the contract, logic and accounts of a subject.
 
     Raises:
-        RefusedError: a role that the contract does not name.
+        RefusedError: a role that the contract does not name, or who made it where that asks for
+            a second person.
     """
     _check_role(contract, role)
-    quoted = yaml.safe_dump(by, default_style='"', width=float("inf"), allow_unicode=True).rstrip()
-    mark = fingerprint(contract)
-    return (
-        f"{{role: {role}, by: {quoted}, on: {on.isoformat()}, "
-        f'fingerprint: "{mark}", definition: "{definition}"}}'
+    check_second_person(contract, by, clause="approved")
+    accounts = ", ".join(
+        f"{name}: {_quoted(account)}" for name, account in subject.destinations.items()
     )
+    return (
+        f"{{role: {role}, by: {_quoted(by)}, on: {on.isoformat()}, "
+        f'fingerprint: "{subject.fingerprint}", definition: "{subject.definition}", '
+        f"destinations: {{{accounts}}}}}"
+    )
+
+
+def _quoted(text: str) -> str:
+    return yaml.safe_dump(text, default_style='"', width=float("inf"), allow_unicode=True).rstrip()
+
+
+def subject_now(
+    contract: Contract,
+    runtime: Runtime,
+    *,
+    now: datetime,
+    accounts: Mapping[str, str] | None = None,
+) -> Subject:
+    """Say what an approval is about now, and keep what it stands for in the ledger.
+
+    Args:
+        contract: as it is now.
+        runtime: where everything is.
+        now: UTC.
+        accounts: by destination; those that are not named here are asked who they are.
+
+    Raises:
+        RefusedError: an account of a destination that the contract does not have.
+        RetryableError, PermanentError, ConfigurationError: a destination does not say who it is.
+    """
+    given = dict(accounts or {})
+    unknown = sorted(given.keys() - contract.destinations.keys())
+    if unknown:
+        raise RefusedError(
+            f"{contract.name}: {', '.join(unknown)}: no such destination; it has "
+            f"{', '.join(contract.destinations)}",
+            clause="approved",
+        )
+    logic = runtime.read_manifest().logic(model_names(contract))
+    found = Subject(
+        fingerprint(contract),
+        definition(logic),
+        {
+            name: given.get(name) or runtime.client(contract, name).identity
+            for name in contract.destinations
+        },
+    )
+    meant = {found.fingerprint: meaning(contract), found.definition: logic}
+    runtime.ledger.versions.keep(contract.name, meant, now=now)
+    return found
+
+
+def check_second_person(contract: Contract, by: str, *, clause: str) -> None:
+    """Refuse the word of who made the contract, where it asks for a second person.
+
+    Raises:
+        RefusedError: names the key that asks for it.
+    """
+    if contract.launch.is_made_by(by):
+        raise RefusedError(
+            f"{contract.name}: whoever made it may not approve it (launch.made_by); ask a second "
+            f"person who speaks for the role",
+            clause=clause,
+        )
 
 
 def definition_now(contract: Contract, runtime: Runtime) -> str:
@@ -142,9 +209,17 @@ def sign_plan(
         now: UTC.
 
     Raises:
-        RefusedError: not the newest plan, a gate that nobody may sign, or another role's.
+        RefusedError: not the newest plan, a gate that nobody may sign, or another role's; no
+            reason; somebody who may not speak for the role, or who made the contract.
     """
+    clause = gate or "approved"
     _check_role(contract, role)
+    check_speaker(role, by, runtime.people, clause=clause)
+    check_second_person(contract, by, clause=clause)
+    if not reason.strip():
+        raise RefusedError(
+            f"{contract.name}: a signature needs a reason; say why this plan may go", clause=clause
+        )
     evaluation = runtime.ledger.newest(contract.name)
     if evaluation is None or evaluation.plan is None or evaluation.plan.id != plan:
         newest = evaluation.plan.id if evaluation and evaluation.plan else "none"

@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections import Counter
 from dataclasses import dataclass, field
 from datetime import timedelta
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from activation_pipeline.notation import without_addresses
 
@@ -178,8 +178,25 @@ class Previous:
 
 
 @dataclass(frozen=True)
+class Reviewed:
+    """What somebody last looked at that was then delivered: the baseline of many small changes.
+
+    ``eligible`` counts candidates then, ``held`` our records by destination after that delivery.
+    """
+
+    plan: str
+    role: str
+    at: datetime
+    eligible: int
+    held: Mapping[str, int]
+
+
+@dataclass(frozen=True)
 class Evidence:
-    """Everything that the gates of one plan may look at."""
+    """Everything that the gates of one plan may look at.
+
+    ``versions`` are what approved fingerprints and definitions stood for, where that is known.
+    """
 
     contract: Contract
     plan: Plan
@@ -190,6 +207,8 @@ class Evidence:
     reviews: tuple[Review, ...] = ()
     pauses: tuple[Pause, ...] = ()
     previous: Previous | None = None
+    reviewed: Reviewed | None = None
+    versions: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)

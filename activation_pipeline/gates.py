@@ -11,6 +11,7 @@ from __future__ import annotations
 from datetime import timedelta
 from typing import TYPE_CHECKING
 
+from activation_pipeline import approval
 from activation_pipeline.notation import Count, Duration, Ratio, Role, written_duration
 from activation_pipeline.verdict import (
     Gate,
@@ -107,36 +108,41 @@ def destination_ready(evidence: Evidence) -> Verdict:
 
 
 @gate(owner="workflow", always=True)
-def approved(evidence: Evidence, *, by: tuple[Role, ...] = ()) -> Verdict:
-    """Every role that has to sign has approved this version of the contract."""
-    contract, plan = evidence.contract, evidence.plan
+def approved(
+    evidence: Evidence, *, by: tuple[Role, ...] = (), valid_for: Duration = approval.VALID_FOR
+) -> Verdict:
+    """Every role that has to sign has approved this version for these accounts, and lately."""
+    contract, subject = evidence.contract, approval.subject_of(evidence.plan)
     needed = by or (contract.owners.workflow,)
-    today = evidence.now.date()
-    signed = {
-        approval.role
-        for approval in contract.launch.approvals
-        if approval.fingerprint == plan.fingerprint and approval.on <= today
-    }
-    missing = [role for role in needed if role not in signed]
-    message = f"fingerprint {plan.fingerprint} is approved by {', '.join(needed)}"
+    terms = approval.Terms(needed, valid_for)
+    found = approval.lapses(contract, subject, terms, evidence.versions, now=evidence.now)
+    mine = [lapse for lapse in found if lapse.kind != "logic"]
+    missing = tuple(dict.fromkeys(lapse.role for lapse in mine))
+    about = f"fingerprint {subject.fingerprint}"
+    message = f"{about} is approved by {', '.join(needed)}"
     if missing:
-        message = f"fingerprint {plan.fingerprint} is not approved by {', '.join(missing)}"
+        message = (
+            f"{about} is not approved by {approval.by_role(mine)}; "
+            f"{approval.signing(contract, missing)}"
+        )
     return Verdict(not missing, message, len(needed) - len(missing), len(needed))
 
 
 @gate(owner="source_model", always=True)
 def definition_unchanged(evidence: Evidence) -> Verdict:
     """The logic of the source, identity and suppression models is the one that was approved."""
-    plan = evidence.plan
-    known = [
-        approval.definition
-        for approval in evidence.contract.launch.approvals
-        if approval.fingerprint == plan.fingerprint and approval.definition
-    ]
-    if plan.definition in known:
-        return Verdict(passed=True, message=f"definition {plan.definition} is approved")
-    then = f"approved was {known[-1]}" if known else "none is approved"
-    return Verdict(passed=False, message=f"definition is {plan.definition}, {then}")
+    contract, subject = evidence.contract, approval.subject_of(evidence.plan)
+    terms = approval.terms_of(contract)
+    found = approval.lapses(contract, subject, terms, evidence.versions, now=evidence.now)
+    mine = [lapse for lapse in found if lapse.kind in {"logic", "meaning", "missing"}]
+    if not mine:
+        return Verdict(passed=True, message=f"definition {subject.definition} is approved")
+    changed = [lapse.told for lapse in mine if lapse.kind == "logic"]
+    why = "; ".join(dict.fromkeys(changed)) or (
+        f"definition is {subject.definition}, none is approved with this version of the contract"
+    )
+    signing = approval.signing(contract, (lapse.role for lapse in mine))
+    return Verdict(passed=False, message=f"{why}; {signing}")
 
 
 @gate(owner="workflow", always=True)

@@ -7,11 +7,11 @@ without editing those projects. Reading the file is the caller's.
 
 from __future__ import annotations
 
-import hashlib
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from activation_pipeline.errors import WarehouseError
+from activation_pipeline.logic import Project, definition, logic
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
@@ -43,6 +43,7 @@ class Manifest:
     macros: Mapping[str, Mapping[str, Any]]
     names: Mapping[str, str]
     internal: frozenset[str]
+    variables: Mapping[str, Any] = field(default_factory=dict)
 
     def relation(self, name: str) -> Relation | None:
         """Find a relation by a contract's name for it; None where the manifest has none."""
@@ -89,31 +90,36 @@ class Manifest:
             "run dbt parse, or write schema.table"
         )
 
+    def logic(self, names: Iterable[str]) -> dict[str, str]:
+        """Digest each piece of logic behind some relations, by dbt's unique id; see ``logic``.
+
+        A name that the manifest does not have counts for nothing.
+        """
+        project = Project(self.nodes, self.macros, self.internal, self.variables)
+        return logic(project, [self.names[name] for name in names if name in self.names])
+
     def definition(self, names: Iterable[str]) -> str:
         """Hash the logic behind some relations: 16 hex digits.
 
         Their own SQL, that of all their ancestors and of every macro that these use, except
         dbt's own. Data (seeds) and relations outside the manifest do not count.
         """
-        waiting = [self.names[name] for name in names if name in self.names]
-        logic: dict[str, str] = {}
-        while waiting:
-            unique_id = waiting.pop()
-            node = self.nodes.get(unique_id) or self.macros.get(unique_id)
-            if node is None or unique_id in logic or node.get("package_name") in self.internal:
-                continue
-            code = node.get("macro_sql") or node.get("raw_code") or ""
-            logic[unique_id] = "\n".join(line.rstrip() for line in code.strip().splitlines())
-            depends = node.get("depends_on") or {}
-            waiting += [*depends.get("nodes", ()), *depends.get("macros", ())]
-        lines = (f"{unique_id}\x1f{code}\x1e" for unique_id, code in sorted(logic.items()))
-        return hashlib.sha256("".join(lines).encode()).hexdigest()[:16]
+        return definition(self.logic(names))
 
 
-def read_manifest(document: Mapping[str, Any]) -> Manifest:
-    """Index a parsed ``manifest.json``; a name in two packages means the root project's."""
+def read_manifest(
+    document: Mapping[str, Any], *, variables: Mapping[str, Any] | None = None
+) -> Manifest:
+    """Index a parsed ``manifest.json``; a name in two packages means the root project's.
+
+    ``variables`` are the ``vars`` of the project's file, which the manifest does not have.
+    """
     root = (document.get("metadata") or {}).get("project_name")
-    nodes = {**document.get("nodes", {}), **document.get("sources", {})}
+    nodes = {
+        **document.get("nodes", {}),
+        **document.get("sources", {}),
+        **document.get("functions", {}),
+    }
     names: dict[str, str] = {}
     for unique_id, node in nodes.items():
         if node.get("resource_type") in _RELATION_TYPES:
@@ -123,4 +129,4 @@ def read_manifest(document: Mapping[str, Any]) -> Manifest:
             names[f"{node['source_name']}.{node['name']}"] = unique_id
     adapter = (document.get("metadata") or {}).get("adapter_type")
     internal = frozenset({"dbt", f"dbt_{adapter}"})
-    return Manifest(nodes, document.get("macros", {}), names, internal)
+    return Manifest(nodes, document.get("macros", {}), names, internal, dict(variables or {}))

@@ -87,6 +87,7 @@ def freeze_part(desk: Desk, name: str) -> PlanPart:
         position=position,
         baseline=baseline,
         withheld=_counted(engine, "reason", parquet([rest])),
+        identity=runtime.client(contract, name).identity,
     )
 
 

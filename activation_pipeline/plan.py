@@ -32,6 +32,7 @@ class PlanPart:
     ``content`` is the SHA-256 of the snapshot's bytes, ``position`` the number of the last
     delivery that the comparison saw, ``baseline`` how many records we held there then (None:
     nothing was ever delivered), ``withheld`` how many changes policy kept back, by reason.
+    ``identity`` is the account that it was made for; "" in plans that do not say.
     """
 
     destination: str
@@ -41,6 +42,13 @@ class PlanPart:
     position: int
     baseline: int | None
     withheld: Mapping[str, int]
+    identity: str = ""
+
+    @property
+    def mark(self) -> list[str | int]:
+        """Give what tells this part from any other; plans that name no account keep their ids."""
+        seen: list[str | int] = [self.destination, self.content, self.rows, self.position]
+        return [*seen, self.identity] if self.identity else seen
 
 
 @dataclass(frozen=True)
@@ -54,12 +62,12 @@ class Plan:
 
     @property
     def id(self) -> str:
-        """Hash content, contract, logic and position: 16 hex digits."""
+        """Hash content, contract, logic, position and account: 16 hex digits."""
         seen = {
             "contract": self.contract,
             "fingerprint": self.fingerprint,
             "definition": self.definition,
-            "parts": [[p.destination, p.content, p.rows, p.position] for p in self.parts],
+            "parts": [part.mark for part in self.parts],
         }
         return hashlib.sha256(json.dumps(seen, sort_keys=True).encode()).hexdigest()[:16]
 

@@ -12,11 +12,12 @@ from dataclasses import asdict, dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 from activation_pipeline import judgement, measures
-from activation_pipeline.contract import fingerprint
+from activation_pipeline.contract import fingerprint, meaning
 from activation_pipeline.dispositions import ROLE_BASED
 from activation_pipeline.errors import ActivationError
 from activation_pipeline.evidence import Evidence, GateResult, Measures
 from activation_pipeline.ledger import Evaluation
+from activation_pipeline.logic import definition
 from activation_pipeline.parts import Desk, freeze_part
 from activation_pipeline.plan import Plan
 from activation_pipeline.population import population_query
@@ -119,9 +120,12 @@ def _evidence(
         desk = Desk(contract, runtime, engine, folder, now, retry_rejected)
         parts = tuple(freeze_part(desk, name) for name in contract.destinations)
         found = _measure(contract, engine, frozen, folder)
-    plan = Plan(
-        contract.name, fingerprint(contract), manifest.definition(model_names(contract)), parts
+    logic = manifest.logic(model_names(contract))
+    plan = Plan(contract.name, fingerprint(contract), definition(logic), parts)
+    runtime.ledger.versions.keep(
+        contract.name, {plan.fingerprint: meaning(contract), plan.definition: logic}, now=now
     )
+    approved = (v for a in contract.launch.approvals for v in (a.fingerprint, a.definition) if v)
     return Evidence(
         contract=contract,
         plan=plan,
@@ -134,6 +138,9 @@ def _evidence(
         previous=runtime.ledger.previous(
             contract.name,
             delivered=not (contract.launch.caveats and contract.launch.caveats.alert_only),
+        ),
+        versions=runtime.ledger.versions.known(
+            contract.name, (plan.fingerprint, plan.definition, *approved)
         ),
     )
 

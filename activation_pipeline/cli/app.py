@@ -130,6 +130,12 @@ def approve(
     reason: Annotated[
         str | None, typer.Option(help="Why this plan may go.", callback=one_line)
     ] = None,
+    account: Annotated[
+        list[str] | None,
+        typer.Option(
+            help="The account that is approved, as destination=account; left out: it is asked."
+        ),
+    ] = None,
     as_json: AsJson = False,
 ) -> None:
     """Record a role's approval of a contract, or of one plan.
@@ -138,7 +144,9 @@ def approve(
     """
     from activation_pipeline.cli import approve as command  # noqa: PLC0415 - keeps --help quick
 
-    word = command.Word(role=role, by=by, plan=plan, gate=gate, reason=reason)
+    word = command.Word(
+        role=role, by=by, plan=plan, gate=gate, reason=reason, accounts=tuple(account or ())
+    )
     command.run(contract, word, as_json=as_json)
 
 

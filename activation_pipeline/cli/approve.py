@@ -8,23 +8,19 @@ from __future__ import annotations
 
 import os
 import tempfile
-from dataclasses import dataclass, replace
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import typer
 
-from activation_pipeline.approve import (
-    approval_line,
-    definition_now,
-    sign_plan,
-    with_approval,
-)
+from activation_pipeline.approval import Terms, lapses, terms_of
+from activation_pipeline.approve import approval_line, sign_plan, subject_now, with_approval
 from activation_pipeline.cli import evaluation as looks
 from activation_pipeline.cli import opening, output
-from activation_pipeline.contract import fingerprint
 from activation_pipeline.errors import ContractError
 from activation_pipeline.loading import load
+from activation_pipeline.people import check_speaker
 from activation_pipeline.steps import next_steps
 
 if TYPE_CHECKING:
@@ -36,19 +32,22 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class Word:
-    """Who speaks, in which role, on what."""
+    """Who speaks, in which role, on what; ``accounts`` are given as ``destination=account``."""
 
     role: str
     by: str
     plan: str | None
     gate: str | None
     reason: str | None
+    accounts: tuple[str, ...] = ()
 
 
 def run(name: str, word: Word, *, as_json: bool) -> None:
     """Approve a contract, or sign one plan past its failing gates."""
     if word.plan is None and (word.gate or word.reason):
         raise typer.BadParameter("--gate and --reason are about one plan; name it with --plan")
+    if word.plan is not None and word.accounts:
+        raise typer.BadParameter("--account is about the contract; leave --plan out")
     if word.plan is not None and not word.reason:
         raise typer.BadParameter("--reason: say why this plan may go; it is kept for good")
     found = opening.settings()
@@ -87,44 +86,50 @@ def _sign(contract: Contract, found: Settings, word: Word, *, plan: str, as_json
 
 
 def _approve_contract(contract: Contract, found: Settings, word: Word, *, as_json: bool) -> None:
+    now = opening.now()
     with opening.runtime(found) as runtime:
-        definition = definition_now(contract, runtime)
-    today = opening.now().date()
+        check_speaker(word.role, word.by, runtime.people, clause="approved")
+        subject = subject_now(contract, runtime, now=now, accounts=_accounts(word))
+    line = approval_line(contract, subject, role=word.role, by=word.by, on=now.date())
     path = found.contracts / f"{contract.name}.yaml"
-    mark = fingerprint(contract)
-    line = approval_line(contract, definition=definition, role=word.role, by=word.by, on=today)
-    already = any(
-        (approval.role, approval.fingerprint, approval.definition) == (word.role, mark, definition)
-        for approval in contract.launch.approvals
-    )
+    terms = Terms((word.role,), terms_of(contract).valid_for)
+    already = not lapses(contract, subject, terms, {}, now=now)
     if not already:
         text = path.read_bytes().decode("utf-8")
-        _replace(path, with_approval(text, line), found, today=today)
+        _replace(path, with_approval(text, line), found, today=now.date())
+    where, mark = opening.shown(path), subject.fingerprint
     if as_json:
         output.show_json(
             {
                 "contract": contract.name,
                 "role": word.role,
-                "fingerprint": mark,
-                "definition": definition,
-                "file": opening.shown(path),
+                **asdict(subject),
+                "file": where,
                 "written": not already,
             }
         )
         return
-    where = opening.shown(path)
     if already:
         output.show(
             [f"{where}: {word.role} has approved fingerprint {mark} already; nothing written"]
         )
         return
+    accounts = ", ".join(f"{name}: {each}" for name, each in subject.destinations.items())
     output.show(
         [
-            f"{where}: {word.role} approves fingerprint {mark}, definition {definition}",
+            f"{where}: {word.role} approves fingerprint {mark}, definition {subject.definition}",
+            f"  for {accounts}",
             "next: commit this file and have it reviewed; then",
             f"  activation plan {contract.name}",
         ]
     )
+
+
+def _accounts(word: Word) -> dict[str, str]:
+    pairs = [each.partition("=") for each in word.accounts]
+    if any(not name or not account for name, _, account in pairs):
+        raise typer.BadParameter("--account: write destination=account, as approved shows it")
+    return {name: account for name, _, account in pairs}
 
 
 def _replace(path: Path, text: str, found: Settings, *, today: date) -> None:

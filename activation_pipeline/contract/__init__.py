@@ -108,16 +108,13 @@ class Contract(Section):
         )  # fmt: skip
 
 
-_AS_WRITTEN = True
-
-
 def meaning(contract: Contract) -> dict[str, Any]:
     """Say what a contract means as plain JSON values, however its file spells or orders it.
 
     ``launch.approvals`` is left out, because an approval names the fingerprint.
     """
     written = contract.model_dump(mode="json", by_alias=True, exclude={"launch": {"approvals"}})
-    found: dict[str, Any] = written if _AS_WRITTEN else canonical(written)
+    found: dict[str, Any] = canonical(written)
     return found
 
 

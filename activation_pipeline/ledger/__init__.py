@@ -8,7 +8,7 @@ carry keys and counts.
 from __future__ import annotations
 
 import json
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from typing import TYPE_CHECKING, Any, cast
 
 import sqlalchemy as sa
@@ -39,25 +39,6 @@ if TYPE_CHECKING:
 
     from activation_pipeline.ledger._pauses import Owned
     from activation_pipeline.plan import Decision
-
-
-@dataclass(frozen=True)
-class Evaluation:
-    """The judgement of one preparation: its plan (None: none could be made) and gate results.
-
-    ``decision`` is the newest one: an approval may have added to the first. ``measures`` are the
-    population's counts: ``candidates``, ``dispositions``, ``suppressed``, ``reasons``, ``lists``,
-    ``newest``.
-    """
-
-    preparation: int
-    contract: str
-    plan: Plan | None
-    results: tuple[GateResult, ...]
-    measures: Mapping[str, Any]
-    decision: Decision
-    message: str
-    at: datetime
 
 
 class Ledger:
@@ -189,13 +170,13 @@ class Ledger:
         )
         with self._engine.begin() as connection:
             row = connection.execute(query).first()
-        return _read_evaluation(row) if row else None
+        return read_evaluation(row) if row else None
 
     def plan(self, plan: str) -> Plan | None:
         """Find a plan by its id."""
         with self._engine.begin() as connection:
             row = connection.execute(sa.select(t.plans).where(t.plans.c.id == plan)).first()
-        return _read_plan(row) if row else None
+        return read_plan(row) if row else None
 
     def record_review(self, contract: str, review: Review, *, by: str, reason: str) -> None:
         """Store a role's word on one plan and one gate."""
@@ -275,26 +256,3 @@ def _add_decision(
         "at": at,
     }
     add_sealed(connection, t.decisions, row)
-
-
-def _read_plan(row: Row[Any]) -> Plan:
-    parts = tuple(PlanPart(**part) for part in json.loads(row.body))
-    return Plan(row.contract, row.fingerprint, row.definition, parts)
-
-
-def _read_evaluation(row: Row[Any]) -> Evaluation:
-    signed = {c["gate"]: c["overridden_by"] for c in json.loads(row.causes)}
-    results = (
-        GateResult(**{**each, "overridden_by": signed.get(each["gate"], each["overridden_by"])})
-        for each in json.loads(row.results)
-    )
-    return Evaluation(
-        preparation=row.preparation,
-        contract=row.contract,
-        plan=_read_plan(row) if row.plan else None,
-        results=tuple(results),
-        measures=json.loads(row.measures),
-        decision=row.decision,
-        message=row.message,
-        at=moment(row.at),
-    )

@@ -45,7 +45,10 @@ def sound_contract(**changes: Any) -> Contract:
 
 def part(**changes: Any) -> PlanPart:
     """One destination's part: 100 records are there, nothing changes."""
-    usual = PlanPart("crm", "c0ffee", rows=0, operations={}, position=3, baseline=100, withheld={})
+    usual = PlanPart(
+        "crm", "c0ffee", rows=0, operations={}, position=3, baseline=100, withheld={},
+        identity="memory",
+    )  # fmt: skip
     return replace(usual, **changes)
 
 

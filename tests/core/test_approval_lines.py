@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from activation_pipeline.approval import Subject
 from activation_pipeline.approve import approval_line, with_approval
 from activation_pipeline.contract import fingerprint
 from activation_pipeline.errors import ContractError, RefusedError
@@ -35,7 +36,11 @@ def read(folder: Path, text: str) -> Contract:
 
 
 def line_for(contract: Contract, by: str = "demo_cs_director") -> str:
-    return approval_line(contract, definition="f" * 16, role="cs_director", by=by, on=TODAY)
+    return approval_line(contract, about(contract), role="cs_director", by=by, on=TODAY)
+
+
+def about(contract: Contract) -> Subject:
+    return Subject(fingerprint(contract), "f" * 16, {"salesforce": "acme: #1"})
 
 
 def approve(folder: Path, text: str, by: str = "demo_cs_director") -> str:
@@ -102,6 +107,7 @@ def test_an_approval_changes_no_other_byte_and_no_meaning(
     assert fingerprint(found) == fingerprint(contract)
     assert len(found.launch.approvals) == len(contract.launch.approvals) + 1
     assert found.launch.approvals[-1].fingerprint == fingerprint(contract)
+    assert found.launch.approvals[-1].destinations == {"salesforce": "acme: #1"}
 
 
 def test_two_roles_sign_one_after_the_other(tmp_path: Path) -> None:
@@ -163,7 +169,7 @@ def test_whatever_somebody_is_called_it_stays_a_name(tmp_path: Path, by: str) ->
 def test_a_role_that_the_contract_does_not_name_is_refused(tmp_path: Path) -> None:
     contract = read(tmp_path, BARE)
     with pytest.raises(RefusedError, match="intern is not a role of this contract; its roles are"):
-        approval_line(contract, definition="f" * 16, role="intern", by="x", on=TODAY)
+        approval_line(contract, about(contract), role="intern", by="x", on=TODAY)
 
 
 def test_a_name_that_would_show_as_another_one_makes_no_valid_file(tmp_path: Path) -> None:

@@ -143,11 +143,11 @@ LOGIC = {
     "another ancestor": changed(
         "nodes", "model.shop.staging", "depends_on", to={"nodes": ["model.other.theirs"]}
     ),
+}
+SAME = {
     "indentation": changed(
         "nodes", "model.shop.mart", "raw_code", to="-- mart\n  select *\nfrom raw"
     ),
-}
-SAME = {
     "white space behind lines": changed(
         "nodes", "model.shop.mart", "raw_code", to="\n-- mart\nselect *  \nfrom raw\n\n"
     ),

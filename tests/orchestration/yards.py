@@ -102,13 +102,9 @@ def approve_contract(file: Path, runtime: Runtime) -> None:
     """Write the workflow owner's approval into the contract's file."""
     today = datetime.now(UTC).date()
     contract = load(file, today=today)
-    line = approve.approval_line(
-        contract,
-        definition=approve.definition_now(contract, runtime),
-        role=contract.owners.workflow,
-        by="test_role",
-        on=today,
-    )
+    subject = approve.subject_now(contract, runtime, now=datetime.now(UTC))
+    role = contract.owners.workflow
+    line = approve.approval_line(contract, subject, role=role, by="test_role", on=today)
     file.write_text(approve.with_approval(file.read_text(encoding="utf-8"), line), "utf-8")
 
 
