@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import asdict
 from typing import TYPE_CHECKING, Any
 
-from activation_pipeline.cli import output
+from activation_pipeline.cli import opening, output
 from activation_pipeline.dispositions import EXCLUDED
 from activation_pipeline.plan import OPERATIONS
 
@@ -133,7 +133,8 @@ def decision_lines(evaluation: Evaluation) -> list[str]:
     """Say the decision and what stops it, in one line each."""
     stops = [result.gate for result in evaluation.results if result.stops]
     why = f" (stopped by {', '.join(stops)})" if stops else ""
-    return ["", f"decision: {evaluation.decision}{why}"]
+    lines = ["", f"decision: {evaluation.decision}{why}"]
+    return lines + [f"  what to do: {opening.what_to_do(gate)}" for gate in stops]
 
 
 def step_lines(steps: Sequence[Step]) -> list[str]:

@@ -54,6 +54,7 @@ def error_document(error: ActivationError) -> Mapping[str, Any]:
         "kind": type(error).__name__.removesuffix("Error").lower(),
         "message": str(error),
         "exit_code": code_of_error(error),
+        "runbook": _what_to_do(error),
     }
     if isinstance(error, RefusedError):
         document["clause"] = error.clause
@@ -64,6 +65,18 @@ def error_document(error: ActivationError) -> Mapping[str, Any]:
     return document
 
 
+def told(error: ActivationError) -> str:
+    """Say what went wrong, and below it where to read what to do about it."""
+    return f"{error}\nwhat to do: {_what_to_do(error)}"
+
+
+def _what_to_do(error: ActivationError) -> str:
+    # It loads contracts, which `--help` can do without.
+    from activation_pipeline.cli import opening  # noqa: PLC0415 - see above
+
+    return opening.what_to_do(error.section)
+
+
 class Commands(TyperGroup):
     """A group of commands whose errors end in a message and a code."""
 
@@ -72,7 +85,7 @@ class Commands(TyperGroup):
         try:
             return super().invoke(ctx)
         except ActivationError as error:
-            typer.echo(str(error), err=True)
+            typer.echo(told(error), err=True)
             if ctx.meta.get(JSON_WANTED):
                 typer.echo(json.dumps({"error": error_document(error)}, indent=2))
             raise typer.Exit(code_of_error(error)) from None

@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING
 
 import typer
 
+from activation_pipeline import runbook
 from activation_pipeline.errors import ConfigurationError
 from activation_pipeline.loading import check_all
 from activation_pipeline.manifest import Manifest, read_manifest
@@ -37,6 +38,11 @@ def now() -> datetime:
 def settings() -> Settings:
     """Read the settings of this process and its working directory."""
     return read_settings(full_environment(os.environ, Path.cwd()))
+
+
+def what_to_do(section: str) -> str:
+    """Link to the runbook's section of a clause, where this installation has it."""
+    return runbook.link(section, full_environment(os.environ, Path.cwd()).get(runbook.ADDRESS))
 
 
 @contextmanager

@@ -60,7 +60,8 @@ def _document(contract: Contract, found: Status, now: datetime) -> dict[str, Any
         "event_age_s": (now - found.newest_event) if found.newest_event else None,
         "event_age_limit_s": contract.freshness.stale_after,
         "incident": asdict(found.incident) if found.incident else None,
-        "stopped_by": [asdict(result) for result in found.stopping],
+        "stopped_by": [asdict(result) | {"runbook": opening.what_to_do(result.gate)}
+                       for result in found.stopping],
         "pauses": [asdict(p) | {"restarted_by": contract.monitoring.restarted_by}
                    for p in found.pauses],
         "destinations": {each.destination: _sent_document(each) for each in found.sent},
@@ -92,7 +93,9 @@ def _lines(contract: Contract, found: Status, now: datetime) -> list[str | outpu
     if found.incident is not None:
         who = f"by {found.incident.by}: {found.incident.reason}"
         lines.append(f"  last incident: {found.incident.told}; {who}")
-    lines += [f"  stopped by {r.gate}: {r.message} (owner {r.owner})" for r in found.stopping]
+    for r in found.stopping:
+        lines.append(f"  stopped by {r.gate}: {r.message} (owner {r.owner})")
+        lines.append(f"    what to do: {opening.what_to_do(r.gate)}")
     lines.append(_sent_grid(found))
     return [*lines, *step_lines(found.steps), ""]
 

@@ -37,7 +37,10 @@ def run(name: str, *, destination: str | None, as_json: bool) -> None:
 
 def _line(report: dict[str, Any]) -> str:
     again = not report.get("answered_now", 1) and report["planned"]
-    return output.printable(report["headline"] + (" (nothing was left to send)" if again else ""))
+    line = report["headline"] + (" (nothing was left to send)" if again else "")
+    return output.printable(
+        line + (f"\nwhat to do: {report['runbook']}" if "runbook" in report else "")
+    )
 
 
 def _deliver(contract: Contract, destination: str, runtime: Runtime) -> dict[str, Any]:
@@ -51,8 +54,9 @@ def _deliver(contract: Contract, destination: str, runtime: Runtime) -> dict[str
             "headline": str(error),
             "exit_code": exits.code_of_error(error),
             "error": exits.error_document(error),
+            "runbook": opening.what_to_do(error.section),
         }
-    return {
+    found = {
         "destination": destination,
         "plan": report.plan,
         "outcome": report.outcome,
@@ -63,6 +67,8 @@ def _deliver(contract: Contract, destination: str, runtime: Runtime) -> dict[str
         "answered_now": _answered(contract.name, destination, runtime) - before,
         "faults": dict(report.faults),
     }
+    lost = exits.code_of_outcome(report.outcome) != exits.DONE
+    return found | ({"runbook": opening.what_to_do(report.outcome)} if lost else {})
 
 
 def _answered(contract: str, destination: str, runtime: Runtime) -> int:

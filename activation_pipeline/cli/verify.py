@@ -49,5 +49,5 @@ def _lines(found: Verification, kept: str | None) -> list[str]:
     if found.has_kept:
         lines.append("the kept head is on the chain")
     if not found.is_sound:
-        lines.append("what to do: docs/runbook.md#ledger")
+        lines.append(f"what to do: {opening.what_to_do('ledger')}")
     return [*lines, f"head: {found.head} (keep it elsewhere; --head looks for it again)"]

@@ -16,7 +16,7 @@ import dagster as dg
 from activation_pipeline import gates, judgement
 from activation_pipeline.errors import ActivationError
 from activation_pipeline.orchestration.naming import activated_key, job_name
-from activation_pipeline.orchestration.reporting import check_metadata
+from activation_pipeline.orchestration.reporting import check_metadata, what_to_do
 from activation_pipeline.orchestration.resources import (
     ActivationResource,  # noqa: TC001 - Dagster reads annotations
 )
@@ -143,7 +143,11 @@ def pause_result(
         check_name=NOT_PAUSED,
         severity=dg.AssetCheckSeverity.ERROR,
         description=told or "not paused",
-        metadata={"observed": float(len(whole)), "limit": 0.0},
+        metadata={
+            "observed": dg.MetadataValue.float(float(len(whole))),
+            "limit": dg.MetadataValue.float(0.0),
+            **({"runbook": what_to_do(NOT_PAUSED)} if pauses else {}),
+        },
     )
 
 

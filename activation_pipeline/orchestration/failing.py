@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING
 import dagster as dg
 
 from activation_pipeline.errors import ActivationError, RefusedError, RetryableError
+from activation_pipeline.orchestration.reporting import what_to_do
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -36,7 +37,11 @@ def told_to_dagster(contract: str, destination: str | None = None) -> Iterator[N
         wait_s = error.retry_after if isinstance(error, RetryableError) else None
         if wait_s is not None and wait_s <= _LONGEST_WAIT_S:
             raise dg.RetryRequested(max_retries=_TRIES, seconds_to_wait=wait_s) from error
-        metadata = {"contract": contract, "kind": type(error).__name__}
+        metadata: dict[str, str | dg.MetadataValue] = {
+            "contract": contract,
+            "kind": type(error).__name__,
+            "runbook": what_to_do(error.section),
+        }
         if destination is not None:
             metadata["destination"] = destination
         if isinstance(error, RefusedError):

@@ -11,6 +11,8 @@ from typing import TYPE_CHECKING, Any
 
 import dagster as dg
 
+from activation_pipeline import runbook
+from activation_pipeline.orchestration.resources import process_environment
 from activation_pipeline.plan import OPERATIONS
 
 if TYPE_CHECKING:
@@ -34,6 +36,14 @@ def line_of_contract(file: Path, line: int) -> dg.CodeReferencesMetadataValue:
         warnings.simplefilter("ignore", dg.BetaWarning)
         place = dg.LocalFileCodeReference(file_path=str(file), line_number=line, label="contract")
         return dg.CodeReferencesMetadataValue(code_references=[place])
+
+
+def what_to_do(section: str) -> dg.MetadataValue:
+    """Link to the runbook's section of a clause; as a link where it has an address."""
+    found = runbook.link(section, process_environment().get(runbook.ADDRESS))
+    if found.startswith(("https://", "http://")):
+        return dg.MetadataValue.url(found)
+    return dg.MetadataValue.text(found)
 
 
 def plan_metadata(evaluation: Evaluation) -> Metadata:
@@ -70,6 +80,8 @@ def check_metadata(result: GateResult) -> Metadata:
         found["observed"] = dg.MetadataValue.float(float(result.observed))
     if result.limit is not None:
         found["limit"] = dg.MetadataValue.float(float(result.limit))
+    if not result.passed:
+        found["runbook"] = what_to_do(result.gate)
     if result.signer is not None:
         found["may_be_signed_by"] = dg.MetadataValue.text(result.signer)
     if result.overridden_by is not None:
@@ -80,7 +92,8 @@ def check_metadata(result: GateResult) -> Metadata:
 def report_metadata(report: Report) -> Metadata:
     """Describe what became of a plan in one destination."""
     totals = report.totals
-    return {
+    lost = report.outcome in runbook.STATES
+    return ({"runbook": what_to_do(report.outcome)} if lost else {}) | {
         "outcome": dg.MetadataValue.text(report.outcome),
         "plan": dg.MetadataValue.text(report.plan),
         "planned": dg.MetadataValue.int(report.rows),

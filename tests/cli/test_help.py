@@ -17,7 +17,7 @@ from activation_pipeline.cli.output import cell, printable
 ROOT = Path(__file__).parents[2]
 COMMANDS = (
     "validate", "plan", "review", "approve", "sync", "status", "explain", "export",
-    "export-ledger", "sandbox", "pause", "resume", "rollback", "freeze",
+    "export-ledger", "sandbox", "board", "verify", "pause", "resume", "rollback", "freeze",
 )  # fmt: skip
 
 
