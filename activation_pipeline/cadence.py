@@ -61,12 +61,16 @@ def overdue_since(contract: Contract, runtime: Runtime, *, now: datetime) -> dat
     approval nothing was promised yet. A preparation that failed has run: see ``failed_runs``.
     """
     after = runtime.ledger.history.last_preparation(contract.name) or _launched(contract)
-    if after is None:
-        return None
+    missed = missed_since(contract, after=after, now=now) if after else None
+    return missed if missed is not None and now - missed > grace(contract) else None
+
+
+def missed_since(contract: Contract, *, after: datetime, now: datetime) -> datetime | None:
+    """Find the first due moment later than ``after`` that is past, without any grace."""
     zone = ZoneInfo(contract.freshness.timezone)
     # Schedulers differ in which of two equal wall-clock times they take: either one counts.
     missed = next(m for m in _moments(contract, after) if _first_of_two(m, zone) > after)
-    return missed if now - missed > grace(contract) else None
+    return missed if missed <= now else None
 
 
 def _launched(contract: Contract) -> datetime | None:

@@ -36,13 +36,31 @@ def freeze(
     Returns:
         The incident; ``counts`` say how many records each destination holds from us.
     """
-    ledger, name = runtime.ledger, contract.name
-    why = f"frozen ({incident_class}): {reason}"
+    why, name = f"frozen ({incident_class}): {reason}", contract.name
     pause(name, destination, runtime, by=by, reason=why, until=None, now=now, contract=contract)
+    incident = freezing(
+        contract, destination, runtime, by=by, reason=reason, incident_class=incident_class, now=now
+    )
+    runtime.ledger.incidents.record(incident)
+    return incident
+
+
+def freezing(
+    contract: Contract,
+    destination: str | None,
+    runtime: Runtime,
+    *,
+    by: str,
+    reason: str,
+    incident_class: IncidentClass,
+    now: datetime,
+) -> Incident:
+    """Describe a freeze as an incident, with what is held where; nothing is written."""
+    ledger, name = runtime.ledger, contract.name
     places = (destination,) if destination is not None else tuple(contract.destinations)
     counts = {place: ledger.deliveries.position(name, place)[1] or 0 for place in places}
     sent = [ledger.incidents.last_sent(name, place) for place in places]
-    incident = Incident(
+    return Incident(
         contract=name,
         destination=destination,
         incident_class=incident_class,
@@ -54,5 +72,3 @@ def freeze(
         counts=counts,
         at=now,
     )
-    ledger.incidents.record(incident)
-    return incident
