@@ -23,7 +23,7 @@ from activation_pipeline.sources import model_names
 from activation_pipeline.warehouse import Engines
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Iterator, Mapping, Sequence
     from contextlib import AbstractContextManager
 
     from activation_pipeline.destinations import Address, OutgoingRecord, Target
@@ -124,9 +124,12 @@ def audience_dict(**changes: Any) -> dict[str, Any]:
 
 
 def make_contract(
-    body: dict[str, Any], *, definition: str | None = None, account: str = "memory"
+    body: dict[str, Any],
+    *,
+    definition: str | None = None,
+    accounts: Mapping[str, str] | None = None,
 ) -> Contract:
-    """Build a contract and approve it for its own fingerprint and one account everywhere."""
+    """Build a contract and approve it for its own fingerprint; accounts are those in memory."""
     contract = Contract.model_validate(body)
     approval = {
         "role": contract.owners.workflow,
@@ -134,7 +137,7 @@ def make_contract(
         "on": "2026-11-01",
         "fingerprint": fingerprint(contract),
         "definition": definition,
-        "destinations": dict.fromkeys(contract.destinations, account),
+        "destinations": accounts or dict.fromkeys(contract.destinations, "memory"),
     }
     launch = body["launch"] | {"approvals": [approval]}
     return Contract.model_validate(body | {"launch": launch})

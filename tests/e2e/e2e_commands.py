@@ -13,6 +13,8 @@ from typing import TYPE_CHECKING, Any
 
 import yaml
 
+from e2e_place import accounts
+
 from activation_pipeline.contract import Contract, fingerprint
 from activation_pipeline.manifest import read_manifest
 from activation_pipeline.sources import model_names
@@ -50,6 +52,7 @@ class Commands:
             "on": today.isoformat(),
             "fingerprint": fingerprint(contract),
             "definition": read_manifest(manifest).definition(model_names(contract)),
+            "destinations": accounts(contract),
         }
         whole["launch"] = {**whole["launch"], "approvals": [approval]}
         approved = Contract.model_validate(whole)

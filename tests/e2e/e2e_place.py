@@ -113,6 +113,15 @@ class SmallBatches:
         return getattr(self.client, name)
 
 
+def accounts(contract: Contract) -> dict[str, str]:
+    """Name the sandbox's account in each destination, as its clients do."""
+    kinds = {name: each.kind or name for name, each in contract.destinations.items()}
+    return {
+        name: "127.0.0.1/webhook" if kind == "webhook" else "127.0.0.1"
+        for name, kind in kinds.items()
+    }
+
+
 @dataclass
 class Place:
     """One installation, its sandbox and their clock."""
@@ -173,10 +182,9 @@ class Place:
             runtime.close()
 
     def contract(self, given: dict[str, Any]) -> Contract:
-        names = model_names(Contract.model_validate(given))
-        return make_contract(
-            given, definition=read_manifest(self.company.manifest).definition(names)
-        )
+        contract = Contract.model_validate(given)
+        definition = read_manifest(self.company.manifest).definition(model_names(contract))
+        return make_contract(given, definition=definition, accounts=accounts(contract))
 
     def plan(self, contract: Contract, *, by: str = "a test") -> Evaluation:
         """Plan, and sign what may be signed: the first plan has no baseline."""
