@@ -8,7 +8,7 @@ carry keys and counts.
 from __future__ import annotations
 
 import json
-from dataclasses import asdict, dataclass, replace
+from dataclasses import asdict
 from typing import TYPE_CHECKING, Any, cast
 
 import sqlalchemy as sa
@@ -21,6 +21,7 @@ from activation_pipeline.ledger._words import add_sealed, intact_rows
 from activation_pipeline.ledger.attempts import Attempts
 from activation_pipeline.ledger.chain import Chain
 from activation_pipeline.ledger.deliveries import Deliveries
+from activation_pipeline.ledger.evaluations import Evaluation, read_evaluation, read_plan
 from activation_pipeline.ledger.fleet import Fleet
 from activation_pipeline.ledger.history import History
 from activation_pipeline.ledger.incidents import Incidents
@@ -29,7 +30,6 @@ from activation_pipeline.ledger.rejections import Rejections
 from activation_pipeline.ledger.rules import Rules
 from activation_pipeline.ledger.transitions import Transitions
 from activation_pipeline.ledger.versions import Versions
-from activation_pipeline.plan import Plan, PlanPart
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Mapping, Sequence
@@ -38,7 +38,9 @@ if TYPE_CHECKING:
     from sqlalchemy.engine import Connection, Row
 
     from activation_pipeline.ledger._pauses import Owned
-    from activation_pipeline.plan import Decision
+    from activation_pipeline.plan import Plan
+
+__all__ = ["Evaluation", "Ledger"]
 
 
 class Ledger:
