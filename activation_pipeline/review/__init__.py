@@ -98,7 +98,7 @@ def pack(
         remarks=tuple(_remarks(contract, runtime, evaluation, now=now)),
         embarrassment=contract.workflow.embarrassment,
         caught_by=contract.workflow.caught_by,
-        answers=answers(contract),
+        answers=answers(contract, counted=counted.waterfall is not None),
         mapping=mapping(contract),
         waterfall=counted.waterfall,
         gates=tuple(map(_gate_line, results)),

@@ -36,8 +36,13 @@ _MEMBERS = {
 }
 
 
-def answers(contract: Contract) -> tuple[Answer, ...]:
-    """Answer the six questions from the contract."""
+def answers(contract: Contract, *, counted: bool) -> tuple[Answer, ...]:
+    """Answer the six questions from the contract.
+
+    Args:
+        contract: as it is now.
+        counted: there is a waterfall, which names every list and its owner.
+    """
     owners = contract.owners
     data = f"{owners.source_model} and {owners.destination_field}"
     workflow = owners.workflow
@@ -50,7 +55,7 @@ def answers(contract: Contract) -> tuple[Answer, ...]:
         ),
         Answer(
             "15-20", "Who is left alone, who waits for a person?", workflow,
-            tuple(_left_alone(contract)),
+            tuple(_left_alone(contract, counted=counted)),
         ),
         Answer(
             "20-25", "What can block the launch?", owners.source_model, tuple(_blocks(contract)),
@@ -94,16 +99,18 @@ def _written(contract: Contract) -> Iterator[str]:
     )
 
 
-def _left_alone(contract: Contract) -> Iterator[str]:
+def _left_alone(contract: Contract, *, counted: bool) -> Iterator[str]:
     suppression = contract.suppression
-    if suppression.review:
-        waits = ", ".join(f"{model} ({role})" for model, role in suppression.review.items())
-        yield f"Waits for a person: {waits}."
     held = suppression.holdout
     if held is not None:
         yield f"Held out everywhere, to compare with: {percent(held.share)} ({held.name})."
+    if counted:
+        return
     owned = ", ".join(f"{model} ({rule.owner})" for model, rule in suppression.models.items())
     yield f"Left alone by {owned}."
+    if suppression.review:
+        waits = ", ".join(f"{model} ({role})" for model, role in suppression.review.items())
+        yield f"Waits for a person: {waits}."
 
 
 def _blocks(contract: Contract) -> Iterator[str]:
@@ -121,8 +128,10 @@ def _stops(contract: Contract) -> Iterator[str]:
         f"answered for by {contract.owners.outcome}."
     )
     rules_of_undo = watch.rollback
-    yield f"An undo of a record that a plan made: {_CREATED[rules_of_undo.created]}."
-    yield f"An undo of a member or an item: {_MEMBERS[rules_of_undo.members]}."
+    yield (
+        f"An undo of a record that a plan made: {_CREATED[rules_of_undo.created]}. "
+        f"Of a member or an item: {_MEMBERS[rules_of_undo.members]}."
+    )
 
 
 def approvers(contract: Contract) -> tuple[str, ...]:

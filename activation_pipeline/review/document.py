@@ -114,12 +114,13 @@ class GateLine:
 class FieldChange:
     """One field of a planned record: what is there now and what will be.
 
-    ``edited``: somebody changed it since our last delivery.
+    ``was_empty``: nothing is there now. ``edited``: somebody changed it since our last delivery.
     """
 
     field: str
     before: str
     after: str
+    was_empty: bool
     edited: bool
 
 
@@ -131,6 +132,16 @@ class Effect:
     record: str
     what: str
     fields: tuple[FieldChange, ...] = ()
+
+    @property
+    def replaced(self) -> tuple[FieldChange, ...]:
+        """List the fields in which something stands now."""
+        return tuple(change for change in self.fields if not change.was_empty)
+
+    @property
+    def filled(self) -> int:
+        """Count the fields that are empty now and get a value."""
+        return len(self.fields) - len(self.replaced)
 
 
 @dataclass(frozen=True)
@@ -150,8 +161,8 @@ class Sampled:
         """Say what the plan does with it, or why it was left out: the disposition and reasons."""
         if self.included:
             return self.stratum
-        said = [reason for reason in self.reasons if reason != self.disposition]
-        return ": ".join([self.disposition, ", ".join(said)]) if said else self.disposition
+        said = ", ".join(self.reasons)
+        return said if said.startswith(self.disposition) else f"{self.disposition}: {said}"
 
     @property
     def included(self) -> bool:

@@ -267,4 +267,5 @@ def _changes(row: Mapping[str, Any], reader: Reader) -> Iterator[FieldChange]:
         live, ours = row[f"live:{field}"], row[f"before:{field}"]
         there = json.loads(live) if live is not None else ours
         edited = ours is not None and live is not None and not agrees(ours, there)
-        yield FieldChange(field, reader.write(there), reader.write(after), edited)
+        before, was_empty = reader.write(there), there in (None, "")
+        yield FieldChange(field, before, reader.write(after), was_empty, edited)
