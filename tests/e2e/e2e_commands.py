@@ -12,7 +12,6 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import yaml
-
 from e2e_place import accounts
 
 from activation_pipeline.contract import Contract, fingerprint
