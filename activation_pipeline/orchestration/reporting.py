@@ -39,8 +39,13 @@ def line_of_contract(file: Path, line: int) -> dg.CodeReferencesMetadataValue:
 
 
 def what_to_do(section: str) -> dg.MetadataValue:
-    """Link to the runbook's section of a clause; as a link where it has an address."""
-    found = runbook.link(section, process_environment().get(runbook.ADDRESS))
+    """Link to the runbook's section of a clause, where this installation has the page."""
+    return runbook_value(section, process_environment().get(runbook.ADDRESS))
+
+
+def runbook_value(section: str, address: str | None) -> dg.MetadataValue:
+    """Make a link that can be clicked on where the page has an address, else name the file."""
+    found = runbook.link(section, address)
     if found.startswith(("https://", "http://")):
         return dg.MetadataValue.url(found)
     return dg.MetadataValue.text(found)
