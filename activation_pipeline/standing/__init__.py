@@ -10,7 +10,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 from datetime import timedelta
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from activation_pipeline.cadence import grace, overdue_since
 from activation_pipeline.notation import without_addresses, written_duration
@@ -32,7 +32,7 @@ if TYPE_CHECKING:
     from activation_pipeline.runtime import Runtime
     from activation_pipeline.status import Sent, Status
 
-__all__ = ["STATES", "Standing", "State", "standing", "standings"]
+__all__ = ["STATES", "Standing", "State", "known", "standing", "standings"]
 
 _SENT = frozenset({"delivered", "delivered_in_part"})
 
@@ -144,7 +144,7 @@ def _running(contract: Contract, evaluation: Evaluation | None) -> Standing:
 
 def _malformed(name: str, checked: Checked, runtime: Runtime, *, now: datetime) -> Standing:
     """Describe a file that is no contract; a pause in force counts for it as well."""
-    owner = _known(checked, "owners", "workflow")
+    owner = known(checked, "owners", "workflow")
     errors = checked.errors
     more = f" (and {len(errors) - 1} more)" if len(errors) > 1 else ""
     blocked = Standing(
@@ -158,13 +158,14 @@ def _malformed(name: str, checked: Checked, runtime: Runtime, *, now: datetime) 
             owner or "workflow owner", "mend the file", f"activation validate {checked.file}"
         ),
     )
-    restarted_by = _known(checked, "monitoring", "restarted_by")
+    restarted_by = known(checked, "monitoring", "restarted_by")
     pauses = runtime.ledger.pauses(name, now=now)
     return first_of([*_paused(pauses, restarted_by), blocked])
 
 
-def _known(checked: Checked, section: str, name: str) -> str | None:
-    """Take what is right in a file that is wrong elsewhere."""
+def known(checked: Checked, section: str, name: str) -> Any:
+    """Take a value of a contract's file, or None; also what is right in a file wrong elsewhere."""
+    if checked.contract is not None:
+        return getattr(getattr(checked.contract, section), name)
     found = checked.sections.get(section)
-    value = vars(found).get(name) if found is not None else None
-    return value if isinstance(value, str) else None
+    return vars(found).get(name) if found is not None else None
