@@ -21,6 +21,7 @@ if TYPE_CHECKING:
 
     from activation_pipeline.contract import Contract, Destination
 
+_KINDS = {"score": "A score", "audience": "An audience", "ai_context": "Context for an assistant,"}
 _ON_PAUSE = {
     "keep_previous": "what is there stays as it is",
     "freeze": "the audience stays as it is: nobody joins, nobody leaves",
@@ -68,9 +69,7 @@ def _decision(contract: Contract) -> Iterator[str]:
     workflow = contract.workflow
     window = written_duration(workflow.decision_window)
     yield workflow.decision
-    kind = workflow.kind.replace("_", " ")
-    article = "an" if kind[0] in "aeiou" else "a"
-    yield f"This is {article} {kind} of {workflow.risk} risk, worthless {window} after its event."
+    yield f"{_KINDS[workflow.kind]} of {workflow.risk} risk, worthless {window} after its event."
 
 
 def _match(contract: Contract) -> Iterator[str]:
