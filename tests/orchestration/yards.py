@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import base64
 import json
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -15,6 +15,7 @@ import requests
 from tiny_company import NAME
 
 from activation_pipeline import approve, pausing
+from activation_pipeline.definitions import build_defs
 from activation_pipeline.loading import load
 from activation_pipeline.runtime import open_runtime
 from activation_pipeline.settings import read_settings
@@ -39,6 +40,11 @@ class Yard:
 
     def runtime(self) -> Runtime:
         return open_runtime(read_settings(self.environment))
+
+    def restarted(self) -> Yard:
+        """Give the same company to a new Dagster that knows nothing of earlier runs."""
+        defs = build_defs(environment=self.environment)
+        return replace(self, instance=dg.DagsterInstance.ephemeral(), defs=defs)
 
     def sign(self) -> None:
         """Give every signature that the newest plan lacks and that anybody may give."""
