@@ -189,8 +189,9 @@ def send_amendment(
     clock: Callable[[], datetime],
     held: Mapping[tuple[str, str], str],
     check: Callable[[tuple[Pause, ...]], None],
+    after: int | None = None,
 ) -> Report:
-    """Send an amendment's waiting rows; see ``send_part`` for errors."""
+    """Send an amendment's waiting rows; see ``Sending`` and ``send_part``."""
     (part,) = plan.parts
     return send_part(
         Sending(
@@ -202,5 +203,6 @@ def send_amendment(
             held=held,
             check=check,
             checks_allowed=False,
+            after=after,
         )
     )

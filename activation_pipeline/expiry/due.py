@@ -6,30 +6,24 @@ every minute. Event times are moments in UTC: a change of clocks moves nothing.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
-from typing import TYPE_CHECKING, Literal
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING
 
-import pyarrow.parquet as pq
 from sqlglot import exp
 
 from activation_pipeline.contract import fingerprint
-from activation_pipeline.delivered import current_query
 from activation_pipeline.expiry.ages import (
-    WHOLE,
-    Found,
     Values,
-    ages_query,
-    delivered_query,
-    refreshed_query,
+    is_over,
     summary_query,
 )
-from activation_pipeline.expressions import column, named, timestamp
+from activation_pipeline.expiry.opening import WRITTEN, open_ages, promises
+from activation_pipeline.expressions import any_of, column
 from activation_pipeline.sending import waiting_rows
 from activation_pipeline.warehouse import parquet
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping, Sequence
     from pathlib import Path
 
     from activation_pipeline.contract import Contract
@@ -37,10 +31,6 @@ if TYPE_CHECKING:
     from activation_pipeline.plan import Plan
     from activation_pipeline.runtime import Runtime
     from activation_pipeline.warehouse import Engine
-
-Action = Literal["remove", "clear", "flag", "alert"]
-_STRICTEST: tuple[Action, ...] = ("remove", "clear", "flag", "alert")
-_INSTANT = timedelta(microseconds=1)
 
 
 @dataclass(frozen=True)
@@ -66,46 +56,32 @@ class Due:
         return bool(self.new or self.waiting)
 
 
-def promises(contract: Contract, destination: str) -> dict[str, Action]:
-    """Say what happens to each value at its end, by field; members and whole items have one word.
-
-    An item is written and deleted whole, so the strictest word for one of its fields is for all.
-    """
-    mapping, word = contract.destinations[destination], contract.freshness.on_expiry
-    if word == "remove":
-        return {WHOLE: "remove"}
-    mine: dict[str, Action] = {name: word[name] for name in mapping.fields if name in word}
-    if mapping.behavior != "mirror" or not mine:
-        return mine
-    strictest = min(mine.values(), key=_STRICTEST.index)
-    return {WHOLE: "remove" if strictest == "clear" else strictest}
-
-
 def due(contract: Contract, destination: str, runtime: Runtime, *, now: datetime) -> Due:
     """Say what of a destination's values is over at a moment (UTC), and when the next one is.
 
     At the limit a value still holds; it is over an instant later.
     """
-    found = newest_expiry(contract, destination, runtime)
-    waiting = sum(last - first for first, last in _waiting(found, destination, runtime))
-    nothing = Due(contract.name, destination, waiting=waiting)
-    handled = handled_until(contract, found)
+    newest = newest_expiry(contract, destination, runtime)
+    ranges = waiting_rows(runtime, newest[1], destination) if newest else ()
+    waiting = sum(last - first for first, last in ranges)
+    handled = handled_until(contract, newest)
     with runtime.snapshots.workspace() as folder, runtime.engine(folder) as engine:
         values = open_ages(engine, contract, destination, runtime, now=now, handled=handled)
         if values is None:
-            return nothing
-        return _summed(engine, values, contract, nothing, now=now, handled=handled)
+            return Due(contract.name, destination, waiting=waiting)
+        found = due_of(engine, values, contract, now=now, handled=handled)
+        return replace(found, waiting=waiting)
 
 
-def _summed(
+def due_of(
     engine: Engine,
     values: Values,
     contract: Contract,
-    nothing: Due,
     *,
     now: datetime,
     handled: datetime | None,
 ) -> Due:
+    """Sum up the table ``ages``; what was over at ``handled`` is dealt with."""
     limit = contract.freshness.expire_after
     names = list(values.names)
     query = summary_query(
@@ -121,10 +97,9 @@ def _summed(
     )
     return Due(
         contract=contract.name,
-        destination=nothing.destination,
+        destination=values.destination,
         over=row["over"],
         new=row["new"],
-        waiting=nothing.waiting,
         first=_utc(first) + limit if first else None,
         next=_utc(coming) + limit if coming else None,
     )
@@ -152,151 +127,42 @@ def handled_until(contract: Contract, found: tuple[Incident, Plan] | None) -> da
     return found[0].at
 
 
-def _waiting(
-    found: tuple[Incident, Plan] | None, destination: str, runtime: Runtime
-) -> Sequence[tuple[int, int]]:
-    return waiting_rows(runtime, found[1], destination) if found is not None else ()
-
-
-def open_ages(
-    engine: Engine,
+def still_over(
     contract: Contract,
     destination: str,
     runtime: Runtime,
+    part: Path,
+    folder: Path,
     *,
     now: datetime,
-    handled: datetime | None,
-) -> Values | None:
-    """Make the table ``ages``: what is held, with when each value was last refreshed.
+) -> frozenset[tuple[str, str]]:
+    """Name the records of an interrupted expiry of which something is over still, as we hold them.
 
-    Returns:
-        Whose age it tells; None where nothing is held, or nothing of it ever expires.
+    Args:
+        contract: as it is now.
+        destination: where.
+        runtime: where everything is.
+        part: the expiry's snapshot.
+        folder: a workspace.
+        now: UTC.
     """
-    name, limit = contract.name, contract.freshness.expire_after
-    words = promises(contract, destination)
-    base, deltas = runtime.snapshots.delivered(name, destination)
-    files = [*([base] if base else []), *deltas]
-    if not files or not words:
-        return None
-    position = int(base.stem.removesuffix("-base")) if base else None
-    engine.table("held", current_query(parquet(files), base_position=position))
-    columns = engine.columns("held")
-    fields = {} if WHOLE in words else contract.destinations[destination].fields
-    known = [field for field in words if f"field:{field}" in columns]
-    if fields and not known:
-        return None
-    values = Values(
-        destination=destination,
-        fields={field: fields[field].column for field in known if field in fields},
-        types={field: columns[f"field:{field}"] for field in known},
-    )
-    # Whatever is older than this was over before it could be dealt with last.
-    since = max(handled or now - limit, now - limit) - limit
-    found = list(_found(engine, contract, destination, runtime, since=since))
-    _open_before(engine, values, contract, destination, runtime)
-    _open_told(engine, contract, destination, runtime)
-    positions = {each for plan in found for each in plan.positions}
-    queries = [delivered_query(values, positions), *(refreshed_query(values, f) for f in found)]
-    engine.table("ages", ages_query(values, queries, unknown=since - _INSTANT))
-    return values
-
-
-def _found(
-    engine: Engine, contract: Contract, destination: str, runtime: Runtime, *, since: datetime
-) -> Iterator[Found]:
-    """Open the plans that may have refreshed something; one whose snapshots are gone says nothing.
-
-    A population has no event that is younger than itself, so older ones are not looked at.
-    """
-    snapshots, name = runtime.snapshots, contract.name
-    for each in runtime.ledger.refreshes.since(name, destination, since):
-        population = snapshots.population_of(name, each.plan, each.preparation)
-        part = snapshots.part(name, each.plan, destination)
-        withheld = snapshots.withheld(name, each.plan, destination)
-        if not (each.is_whole or each.positions):
-            continue
-        if population.is_file() and part.is_file() and withheld.is_file():
-            engine.files("population", [population])
-            columns = engine.columns("population")
-            yield Found(population, part, withheld, columns, each.is_whole, each.positions)
-
-
-def _open_before(
-    engine: Engine, values: Values, contract: Contract, destination: str, runtime: Runtime
-) -> None:
-    """Name as ``before`` what is known of rows whose last refresh has no trustworthy answer.
-
-    How old the value before was, and in ``sent:<field>`` the value that may have arrived.
-    """
-    unsure = exp.select(column("position")).distinct().from_("held")
-    unsure = unsure.where(exp.not_(column("certain")))
-    queries: list[exp.Query] = []
-    for row in engine.rows(unsure):
-        part = _part_at(contract, destination, runtime, row["position"])
-        if part is not None:
-            queries.append(_sent_query(part, values, row["position"]))
-    kinds = {"key": "text", "destination_id": "text", "position": "bigint"}
-    kinds |= {"as_of_before": "timestamp"} | {f"sent:{n}": kind for n, kind in values.types.items()}
-    engine.view("before", _all_of(queries) or _none(kinds))
-
-
-def _sent_query(part: Path, values: Values, position: int) -> exp.Select:
-    there = pq.read_schema(part).names
-    columns = {"as_of_before": ("as_of_before", "timestamp")}
-    columns |= {f"sent:{n}": (f"after:{n}", kind) for n, kind in values.types.items()}
-    return exp.select(
-        column("key"),
-        column("destination_id"),
-        named(exp.Literal.number(position), "position"),
-        *(
-            named(
-                exp.TryCast(
-                    this=column(source) if source in there else exp.null(),
-                    to=exp.DataType.build(kind, dialect="duckdb"),
-                ),
-                name,
-            )
-            for name, (source, kind) in columns.items()
-        ),
-    ).from_(parquet([part]))
-
-
-def _part_at(contract: Contract, destination: str, runtime: Runtime, position: int) -> Path | None:
-    plan = runtime.ledger.history.plan_at(contract.name, destination, position)
-    part = runtime.snapshots.part(contract.name, plan, destination) if plan else None
-    return part if part is not None and part.is_file() else None
-
-
-def _open_told(engine: Engine, contract: Contract, destination: str, runtime: Runtime) -> None:
-    """Name as ``told`` when deliveries were noted that brought values without an event time."""
-    undated = exp.select(column("position")).distinct().from_("held")
-    undated = undated.where(exp.Is(this=column("as_of"), expression=exp.null()))
-    wanted = [row["position"] for row in engine.rows(undated)]
-    known: Mapping[int, datetime] = (
-        runtime.ledger.refreshes.delivered_at(contract.name, destination) if wanted else {}
-    )
-    queries: list[exp.Query] = [
-        exp.select(
-            named(exp.Literal.number(each), "position"),
-            named(timestamp(known[each]), "at"),
+    before = now - contract.freshness.expire_after
+    with runtime.engine(folder) as engine:
+        values = open_ages(engine, contract, destination, runtime, now=now, handled=None)
+        if values is None:
+            return frozenset()
+        words = promises(contract, destination)
+        names = [name for name in values.names if words[name] in WRITTEN]
+        flags = [is_over(name, before, fields=bool(values.fields)) for name in names]
+        rows = exp.select(column("key"), column("delivered_id")).from_(parquet([part]))
+        on = exp.and_(
+            column("key", "a").eq(column("key", "p")),
+            column("destination_id", "a").eq(column("delivered_id", "p")),
         )
-        for each in wanted
-        if each in known
-    ]
-    engine.view("told", _all_of(queries) or _none({"position": "bigint", "at": "timestamp"}))
-
-
-def _all_of(queries: Sequence[exp.Query]) -> exp.Query | None:
-    found: exp.Query | None = None
-    for each in queries:
-        found = each if found is None else found.union(each, distinct=False)
-    return found
-
-
-def _none(columns: Mapping[str, str]) -> exp.Select:
-    """Stand in for a table without rows."""
-    output = [
-        named(exp.cast(exp.null(), exp.DataType.build(kind, dialect="duckdb")), name)
-        for name, kind in columns.items()
-    ]
-    return exp.select(*output).where(exp.false())
+        query = (
+            exp.select(column("key", "a"), column("destination_id", "a"))
+            .from_(exp.to_table("ages").as_("a"))
+            .join(rows.subquery("p"), on=on)
+            .where(any_of(flags))
+        )
+        return frozenset((row["key"], row["destination_id"]) for row in engine.rows(query))
