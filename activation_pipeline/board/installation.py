@@ -10,7 +10,7 @@ from __future__ import annotations
 import json
 import threading
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 from activation_pipeline.errors import ConfigurationError
@@ -98,7 +98,8 @@ class ContractsFolder:
             files = (*sorted(self._folder.iterdir()), self._manifest)
             seen = (today, tuple(_state(file) for file in files))
             if seen != self._seen:
-                self._found = check_all(self._folder, today=today, manifest=self._read_manifest())
+                found = check_all(self._folder, today=today, manifest=self._read_manifest())
+                self._found = {name: _in_short(each) for name, each in found.items()}
                 self._seen = seen
             return self._found
 
@@ -108,6 +109,13 @@ class ContractsFolder:
             return read_manifest(json.loads(self._manifest.read_bytes()))
         except (OSError, ValueError, KeyError, TypeError, AttributeError):
             return None
+
+
+def _in_short(checked: Checked) -> Checked:
+    """Name a file by its folder and its name: where that lies is nobody's business on a page."""
+    file = "/".join(checked.file.split("/")[-2:])
+    problems = tuple(replace(problem, file=file) for problem in checked.problems)
+    return replace(checked, file=file, problems=problems)
 
 
 def _state(file: Path) -> tuple[str, int, int]:

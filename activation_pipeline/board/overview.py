@@ -35,7 +35,7 @@ _KEPT_FOR = timedelta(seconds=10)
 class Place:
     """One destination of a contract: what it holds from us, and the last attempt."""
 
-    name: str
+    destination: str
     holds: int | None
     last: PastAttempt | None
     outcome: str
