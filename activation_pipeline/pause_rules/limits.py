@@ -13,7 +13,7 @@ from fractions import Fraction
 from typing import TYPE_CHECKING, Any
 
 from activation_pipeline.notation import without_addresses, written_duration
-from activation_pipeline.verdict import hours, percent
+from activation_pipeline.verdict import percent
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping
@@ -189,34 +189,41 @@ def _overdue(
     contract: Contract, facts: Facts, limit: timedelta, now: datetime
 ) -> Iterator[Reading]:
     """How long a run has been missing."""
-    late = now - facts.missed if facts.missed else timedelta(0)
-    since = f"no run since {facts.missed:%Y-%m-%d %H:%M} UTC, when one was due: " * bool(late)
-    yield Reading(
-        rule="overdue",
-        destination=None,
-        observed=hours(late),
-        limit=limit / _HOUR,
-        message=f"{since}{hours(late):g} h late, at most {written_duration(limit)}",
-        owner=contract.owners.source_model,
-        breaks=late > limit,
+    due = facts.missed
+    told = (
+        f"no run since {due:%Y-%m-%d %H:%M} UTC, when one was due" if due else "no run is missing"
     )
+    yield _late("overdue", due, limit, now, told=told, owner=contract.owners.source_model)
 
 
 def _unreviewed(
     contract: Contract, facts: Facts, limit: timedelta, now: datetime
 ) -> Iterator[Reading]:
     """How long the first review has been missing."""
-    late = now - facts.unreviewed if facts.unreviewed else timedelta(0)
     day = contract.monitoring.first_review
-    missing = f"nobody held the first review of {day}: {hours(late):g} h late"
-    yield Reading(
-        rule="first_review_missed",
-        destination=None,
-        observed=hours(late),
-        limit=limit / _HOUR,
-        message=f"{missing if late else 'the first review is not late'}, at most "
-        f"{written_duration(limit)}",
+    told = f"the first review of {day} is {'missing' if facts.unreviewed else 'not late'}"
+    yield _late(
+        "first_review_missed",
+        facts.unreviewed,
+        limit,
+        now,
+        told=told,
         owner=contract.owners.workflow,
+    )
+
+
+def _late(
+    rule: str, since: datetime | None, limit: timedelta, now: datetime, *, told: str, owner: str
+) -> Reading:
+    late = now - since if since else timedelta(0)
+    by = f": {timedelta(seconds=int(late.total_seconds()))} late" if since else ""
+    return Reading(
+        rule=rule,
+        destination=None,
+        observed=round(late / _HOUR, 6),
+        limit=limit / _HOUR,
+        message=f"{told}{by}, at most {written_duration(limit)}",
+        owner=owner,
         breaks=late > limit,
     )
 
