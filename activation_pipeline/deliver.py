@@ -10,6 +10,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from activation_pipeline.errors import RefusedError
+from activation_pipeline.expiry.since import expired_since
 from activation_pipeline.permission import asked_before_each_request
 from activation_pipeline.recheck import check_decision, check_pauses, permitted_plan, recheck
 from activation_pipeline.report import report
@@ -63,7 +64,7 @@ def deliver(
     if runtime.ledger.incidents.is_undone(plan.id):
         raise RefusedError(
             f"{contract.name}: not delivered: plan {plan.id} was undone before all of it was sent; "
-            f"run activation plan {contract.name}",
+            f"run activation plan {contract.name}; owner: {contract.owners.workflow}",
             clause="plan",
         )
     with asked_before_each_request(check):
@@ -94,6 +95,7 @@ def _sent(
     if now - evaluation.at > FRESH_FOR:
         waiting = waiting_rows(runtime, plan, destination)
         held = edited_since(contract, plan, destination, runtime, waiting=waiting) | held
+    held |= expired_since(contract.name, destination, runtime, since=evaluation.at)
     return send_part(
         Sending(
             contract=contract,

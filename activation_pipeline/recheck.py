@@ -12,19 +12,20 @@ from typing import TYPE_CHECKING
 from sqlglot import exp
 
 from activation_pipeline import measures
-from activation_pipeline.contract import fingerprint
 from activation_pipeline.errors import RefusedError
 from activation_pipeline.expressions import column, inside, named, text
+from activation_pipeline.lapsed import check_logic, check_unchanged, known_versions
 from activation_pipeline.notation import written_duration
 from activation_pipeline.population import SEPARATOR, population_query
 from activation_pipeline.snapshots import verify_content
-from activation_pipeline.sources import model_names, relations
+from activation_pipeline.sources import relations
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
     from datetime import datetime
     from pathlib import Path
 
+    from activation_pipeline.approval import Versions
     from activation_pipeline.contract import Contract
     from activation_pipeline.evidence import Pause
     from activation_pipeline.expressions import Relations
@@ -34,8 +35,16 @@ if TYPE_CHECKING:
     from activation_pipeline.warehouse import Engine
 
 
-def permitted_plan(contract: Contract, evaluation: Evaluation | None, *, now: datetime) -> Plan:
+def permitted_plan(
+    contract: Contract,
+    evaluation: Evaluation | None,
+    *,
+    versions: Versions = NO_VERSIONS,
+    now: datetime,
+) -> Plan:
     """Find the plan that may be sent, or say why none may.
+
+    ``versions`` are what the plan's version stood for, so that a change can be told.
 
     Raises:
         RefusedError: there is no plan, its newest preparation failed or did not finish, its
@@ -45,7 +54,7 @@ def permitted_plan(contract: Contract, evaluation: Evaluation | None, *, now: da
     if evaluation is None:
         raise RefusedError(
             f"{name}: not delivered: no finished plan (none yet, or the last one was interrupted); "
-            f"run activation plan {name}",
+            f"run activation plan {name}; owner: {owner}",
             clause="plan",
         )
     plan = evaluation.plan
@@ -58,19 +67,14 @@ def permitted_plan(contract: Contract, evaluation: Evaluation | None, *, now: da
     if evaluation.decision == "pause":
         stops = [result for result in evaluation.results if result.stops]
         clause = stops[0].gate if stops else "launch"
-        why = evaluation_stops(evaluation) or "launch: the contract's decision is pause"
+        decided = f"launch: the contract's decision is pause; owner: {owner}"
+        why = evaluation_stops(evaluation) or decided
         raise RefusedError(
             f"{name}: not delivered: plan {plan.id} was paused by {why}; "
             f"see activation status {name}",
             clause=clause,
         )
-    current = fingerprint(contract)
-    if plan.fingerprint != current:
-        raise RefusedError(
-            f"{name}: not delivered: the contract changed since plan {plan.id} "
-            f"({plan.fingerprint} -> {current}); run activation plan {name}; owner: {owner}",
-            clause="approved",
-        )
+    check_unchanged(contract, plan, versions)
     _check_age(contract, evaluation, plan, now)
     return plan
 
@@ -167,14 +171,7 @@ def recheck(
     part = runtime.snapshots.part(contract.name, plan.id, destination)
     verify_content(part, plan.part(destination).content)
     manifest = runtime.read_manifest()
-    current = manifest.definition(model_names(contract))
-    if current != plan.definition:
-        raise RefusedError(
-            f"{contract.name}: not delivered: the models' logic changed since plan {plan.id} "
-            f"({plan.definition} -> {current}); run activation plan {contract.name}; owner: "
-            f"{contract.owners.source_model}",
-            clause="definition_unchanged",
-        )
+    check_logic(contract, plan, manifest, known_versions(contract, plan, runtime))
     with runtime.snapshots.workspace() as folder, runtime.warehouse(folder) as engine:
         tables = relations(contract, manifest)
         _check_source(contract, engine, tables, now)

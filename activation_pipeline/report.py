@@ -67,19 +67,19 @@ def report(
     outcomes = log.outcomes(plan.id, destination)
     faults = Counter(o.code for o in outcomes if o.state != "accepted")
     lost = [masked_key(o.key) for o in outcomes if o.state in {"rejected", "unknown"}][:_FIRST]
-    ended = outcome or _outcome(rows, totals)
+    ended = outcome or _outcome(plan.contract, destination, rows, totals)
     return Report(
         plan.contract, destination, plan.id, rows, totals, ended, dict(faults), tuple(lost)
     )
 
 
-def _outcome(rows: int, totals: Totals) -> Outcome:
+def _outcome(contract: str, destination: str, rows: int, totals: Totals) -> Outcome:
     """Name how a finished delivery ended: one that lost a record is never simply delivered."""
     answered = totals.accepted + totals.rejected + totals.held + totals.unknown
     if answered != rows:
         raise RefusedError(
-            f"the ledger accounts for {answered} of {rows} planned records; do not send again "
-            "before somebody has looked at it",
+            f"{contract}: {destination}: the ledger accounts for {answered} of {rows} planned "
+            "records; do not send again: pause it, run activation verify, tell the workflow owner",
             clause="ledger",
         )
     if not rows:

@@ -98,7 +98,7 @@ def renew_lease(connection: Connection, attempt: Attempt, now: datetime) -> None
     if connection.execute(_RENEW, {"of": attempt.id, "at": written(now)}).rowcount != 1:
         raise RefusedError(
             f"{attempt.contract}: {attempt.destination}: the lease was taken over; "
-            "another process sends now",
+            "another process sends now; wait until it ends",
             clause="one_sender",
         )
 
