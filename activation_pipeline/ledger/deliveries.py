@@ -30,7 +30,6 @@ if TYPE_CHECKING:
     from activation_pipeline.evidence import Pause
     from activation_pipeline.ledger._pauses import Owned
 
-
 _RENEW_EVERY = timedelta(seconds=5)
 
 # Built once: SQLAlchemy spends more time on composing a statement than SQLite on running it.
