@@ -148,18 +148,19 @@ def _of_accounts(approval: Approval, subject: Subject) -> Iterable[Lapse]:
 
 
 def _of_logic(approval: Approval, subject: Subject, versions: Versions) -> Iterable[Lapse]:
-    if approval.definition != subject.definition:
-        changes = logic_told(approval.definition, subject.definition, versions)
-        yield Lapse(approval.role, "logic", changes)
-
-
-def logic_told(then: str | None, now: str, versions: Versions) -> str:
-    """Say what became of the models' logic since an approval or a plan."""
+    then, now = approval.definition, subject.definition
     if then is None:
-        return f"definition is {now}, none is approved"
+        yield Lapse(approval.role, "logic", f"definition is {now}, none is approved")
+    elif then != now:
+        changes = changed_logic(then, now, versions)
+        message = f"definition is {now}, approved was {then} on {approval.on}: {changes}"
+        yield Lapse(approval.role, "logic", message)
+
+
+def changed_logic(then: str, now: str, versions: Versions) -> str:
+    """Say what became of the models' logic between two definitions, piece by piece."""
     old, new = versions.get(then), versions.get(now)
-    changes = _UNTOLD if old is None or new is None else told(logic_changes(old, new))
-    return f"definition is {now}, approved was {then}: {changes}"
+    return _UNTOLD if old is None or new is None else told(logic_changes(old, new))
 
 
 def by_role(found: Iterable[Lapse]) -> str:

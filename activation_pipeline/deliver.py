@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 
 from activation_pipeline.errors import RefusedError
 from activation_pipeline.expiry.since import expired_since
+from activation_pipeline.lapsed import check_approval, check_unchanged
 from activation_pipeline.permission import asked_before_each_request
 from activation_pipeline.recheck import check_decision, check_pauses, permitted_plan, recheck
 from activation_pipeline.report import report
@@ -56,6 +57,7 @@ def deliver(
     check()
     evaluation = runtime.ledger.newest(contract.name)
     plan = permitted_plan(contract, evaluation, now=clock())
+    check_unchanged(contract, plan, runtime)
     if contract.launch.caveats and contract.launch.caveats.alert_only:
         return report(runtime, plan, destination, outcome="alert_only")
     if evaluation is None or not waiting_rows(runtime, plan, destination):
@@ -90,6 +92,7 @@ def _sent(
     """Send what waits of a permitted plan, less whoever may not be reached any more."""
     now = clock()
     check_decision(contract, evaluation, runtime)
+    check_approval(contract, plan, destination, runtime, now=now)
     lists = evaluation.measures["lists"]
     held = recheck(contract, plan, destination, runtime, lists=lists, now=now)
     if now - evaluation.at > FRESH_FOR:

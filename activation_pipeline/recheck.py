@@ -14,7 +14,7 @@ from sqlglot import exp
 from activation_pipeline import measures
 from activation_pipeline.errors import RefusedError
 from activation_pipeline.expressions import column, inside, named, text
-from activation_pipeline.lapsed import check_logic, check_unchanged, known_versions
+from activation_pipeline.lapsed import check_logic
 from activation_pipeline.notation import written_duration
 from activation_pipeline.population import SEPARATOR, population_query
 from activation_pipeline.snapshots import verify_content
@@ -25,7 +25,6 @@ if TYPE_CHECKING:
     from datetime import datetime
     from pathlib import Path
 
-    from activation_pipeline.approval import Versions
     from activation_pipeline.contract import Contract
     from activation_pipeline.evidence import Pause
     from activation_pipeline.expressions import Relations
@@ -35,20 +34,12 @@ if TYPE_CHECKING:
     from activation_pipeline.warehouse import Engine
 
 
-def permitted_plan(
-    contract: Contract,
-    evaluation: Evaluation | None,
-    *,
-    versions: Versions = NO_VERSIONS,
-    now: datetime,
-) -> Plan:
-    """Find the plan that may be sent, or say why none may.
-
-    ``versions`` are what the plan's version stood for, so that a change can be told.
+def permitted_plan(contract: Contract, evaluation: Evaluation | None, *, now: datetime) -> Plan:
+    """Find the plan that may be sent as far as its own judgement and age say, or say why none may.
 
     Raises:
         RefusedError: there is no plan, its newest preparation failed or did not finish, its
-            decision is to pause, the contract changed since, or the plan is too old.
+            decision is to pause, or the plan is too old.
     """
     name, owner = contract.name, contract.owners.workflow
     if evaluation is None:
@@ -74,7 +65,6 @@ def permitted_plan(
             f"see activation status {name}",
             clause=clause,
         )
-    check_unchanged(contract, plan, versions)
     _check_age(contract, evaluation, plan, now)
     return plan
 
@@ -171,7 +161,7 @@ def recheck(
     part = runtime.snapshots.part(contract.name, plan.id, destination)
     verify_content(part, plan.part(destination).content)
     manifest = runtime.read_manifest()
-    check_logic(contract, plan, manifest, known_versions(contract, plan, runtime))
+    check_logic(contract, plan, manifest, runtime)
     with runtime.snapshots.workspace() as folder, runtime.warehouse(folder) as engine:
         tables = relations(contract, manifest)
         _check_source(contract, engine, tables, now)
