@@ -6,13 +6,15 @@ and nothing is decided here.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
+from activation_pipeline.approval import lapses, subject_of, terms_of
 from activation_pipeline.contract import fingerprint
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Sequence
+    from collections.abc import Iterable
+    from datetime import datetime
 
     from activation_pipeline.contract import Contract
     from activation_pipeline.evidence import GateResult, Pause
@@ -42,14 +44,14 @@ def next_steps(
     if evaluation.plan is None:
         cause = f"mend what stopped the plan: {evaluation.message}"
         return (Step(owners.source_model, cause), again)
-    stopped = tuple(_resumes(contract, pauses))
+    stopped = [*_resumes(contract, pauses), *_approvals(contract, evaluation.plan, evaluation.at)]
     if fingerprint(contract) != evaluation.plan.fingerprint:
         changed = Step(
             owners.workflow, "the contract changed since this plan: plan again", again.command
         )
         return (*stopped, changed)
     failing = [result for result in evaluation.results if result.stops]
-    steps = [*stopped, *_approvals(contract, evaluation.plan, failing)]
+    steps = [*stopped]
     others = [r for r in failing if r.gate not in _APPROVAL_GATES and r.gate != "not_paused"]
     steps += [_mended(result) for result in others if result.signer is None]
     if contract.launch.decision == "pause":
@@ -75,32 +77,21 @@ def _resumes(contract: Contract, pauses: Iterable[Pause]) -> Iterable[Step]:
         )
 
 
-def missing_approvals(contract: Contract, plan: Plan) -> tuple[str, ...]:
-    """Name the roles whose approval of this contract and this logic is not in the file."""
-    given = [a for a in contract.launch.approvals if a.fingerprint == plan.fingerprint]
-    signed = {approval.role for approval in given}
-    needed = _approvers(contract)
-    missing = tuple(role for role in needed if role not in signed)
-    if not missing and all(approval.definition != plan.definition for approval in given):
-        return needed[:1]
-    return missing
+def missing_approvals(contract: Contract, plan: Plan, *, now: datetime) -> tuple[str, ...]:
+    """Name the roles that have to approve the contract as it is now, with the plan's logic."""
+    subject = replace(subject_of(plan), fingerprint=fingerprint(contract))
+    found = lapses(contract, subject, terms_of(contract), {}, now=now)
+    return tuple(dict.fromkeys(lapse.role for lapse in found))
 
 
-def _approvers(contract: Contract) -> tuple[str, ...]:
-    named = [spec.signers for spec in contract.gates if spec.name == "approved"]
-    return (named[0] if named else ()) or (contract.owners.workflow,)
-
-
-def _approvals(contract: Contract, plan: Plan, failing: Sequence[GateResult]) -> list[Step]:
-    if not any(result.gate in _APPROVAL_GATES for result in failing):
-        return []
+def _approvals(contract: Contract, plan: Plan, now: datetime) -> list[Step]:
     return [
         Step(
             role,
-            "approve this contract and its models' logic; commit the file",
+            "approve this contract, its models' logic and its accounts; commit the file",
             f"activation approve {contract.name} --as {role} --by WHO",
         )
-        for role in missing_approvals(contract, plan)
+        for role in missing_approvals(contract, plan, now=now)
     ]
 
 
