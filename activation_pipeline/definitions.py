@@ -17,6 +17,7 @@ import dagster as dg
 from activation_pipeline.errors import ConfigurationError
 from activation_pipeline.loading import check_all
 from activation_pipeline.manifest import read_manifest
+from activation_pipeline.orchestration.board import board_definitions
 from activation_pipeline.orchestration.contracts import (
     contract_definitions,
     contract_keys,
@@ -90,7 +91,8 @@ def build_defs(
     )
     declared = frozenset(by_id.values())
     ledger = ledger_definitions(valid.values(), declared=declared, clock=clock)
-    return dg.Definitions.merge(dbt, _shared(valid, found, clock=clock), ledger, *parts)
+    board = board_definitions(clock=clock)
+    return dg.Definitions.merge(dbt, _shared(valid, found, clock=clock), ledger, board, *parts)
 
 
 def _part(

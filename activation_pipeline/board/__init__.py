@@ -9,10 +9,15 @@ from __future__ import annotations
 
 from activation_pipeline.board.app import create_board
 from activation_pipeline.board.door import Door, open_door
-from activation_pipeline.board.installation import Installation, open_installation
+from activation_pipeline.board.installation import (
+    ContractsFolder,
+    Installation,
+    open_installation,
+)
 from activation_pipeline.board.server import serve
 
 __all__ = [
+    "ContractsFolder",
     "Door",
     "Installation",
     "create_board",
