@@ -17,6 +17,7 @@ from activation_pipeline.errors import (
     RetryableError,
 )
 from activation_pipeline.orchestration.failing import told_to_dagster
+from activation_pipeline.orchestration.reporting import runbook_value
 
 if TYPE_CHECKING:
     from yards import Yard
@@ -71,3 +72,24 @@ def test_a_destination_that_is_down_is_left_to_the_next_run(wait_s: float | None
     with pytest.raises(dg.Failure) as told, told_to_dagster("renewal", "crm"):
         raise RetryableError("8 calls in a row had no answer", retry_after=wait_s)
     assert told.value.allow_retries, "a policy that somebody gave the step still holds"
+
+
+@pytest.mark.parametrize(
+    ("error", "section"),
+    [
+        (RefusedError("no", clause="approved"), "approved"),
+        (PermanentError("no"), "destination_refuses"),
+        (RetryableError("no", retry_after=None), "no_answer"),
+    ],
+    ids=lambda value: value if isinstance(value, str) else type(value).__name__,
+)
+def test_a_red_step_leads_to_what_to_do(error: Exception, section: str) -> None:
+    with pytest.raises(dg.Failure) as told, told_to_dagster("renewal", "crm"):
+        raise error
+    assert str(told.value.metadata["runbook"].value).endswith(f"#{section}")
+
+
+def test_the_way_to_the_runbook_can_be_clicked_on_where_it_is_served() -> None:
+    served = runbook_value("approved", "https://wiki.example.com/activation")
+    assert served == dg.MetadataValue.url("https://wiki.example.com/activation#approved")
+    assert runbook_value("approved", None) == dg.MetadataValue.text("docs/runbook.md#approved")
