@@ -8,6 +8,7 @@ written as its code. The page fetches nothing and runs nothing.
 from __future__ import annotations
 
 import re
+from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -57,6 +58,7 @@ def _code(value: object) -> Markup:
     return Markup("`{}`").format(Markup(kept))  # noqa: S704 - Markdown; a code span shows everything
 
 
+@cache
 def _environment(finalize: Callable[[object], str], *, autoescape: bool = False) -> Environment:
     found = Environment(
         loader=FileSystemLoader(_TEMPLATES),
