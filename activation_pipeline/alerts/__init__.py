@@ -9,7 +9,7 @@ from __future__ import annotations
 from functools import partial
 from typing import TYPE_CHECKING
 
-from activation_pipeline.alerts.addresses import Channel, read_channels
+from activation_pipeline.alerts.addresses import PREFIX, Channel, read_channels
 from activation_pipeline.alerts.message import Links, read_links
 from activation_pipeline.alerts.noticing import Look, changes
 from activation_pipeline.alerts.telling import Failing, Told, due, tell, told
@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from activation_pipeline.transition import Transition
 
 __all__ = [
+    "PREFIX",
     "Channel", "Failing", "Links", "Told", "alerted_roles", "due", "notice", "read_channels",
     "read_links", "tell", "told",
 ]  # fmt: skip

@@ -77,7 +77,7 @@ def _expired(
     newest: dict[str | None, Incident] = {
         incident.destination: incident
         for incident in runtime.ledger.incidents.all(contract.name)
-        if str(incident.action) == "expire"
+        if incident.action == "expire"
     }
     for name, incident in newest.items():
         sent = next((each for each in found.sent if each.destination == name), None)

@@ -14,6 +14,7 @@ if TYPE_CHECKING:
 
 # What acts by itself signs its pauses so; the reason then begins with the clause.
 ITSELF = "activation"
+_EXPIRY = "expire_after"
 
 
 def of_pause(pause: Pause, *, restarted_by: str | None) -> Standing:
@@ -45,11 +46,12 @@ def of_pause(pause: Pause, *, restarted_by: str | None) -> Standing:
 def of_expiry(incident: Incident, *, owner: str | None) -> Standing:
     """Tell an expiry as a state."""
     counts = ", ".join(f"{count} {word}" for word, count in incident.counts.items())
+    found = incident.reason.removeprefix(f"{_EXPIRY}: ")
     return Standing(
         contract=incident.contract,
         state="expired",
-        clause="expire_after",
-        message=without_addresses(incident.reason) + (f" ({counts})" if counts else ""),
+        clause=_EXPIRY,
+        message=without_addresses(found) + (f" ({counts})" if counts else ""),
         since=incident.at,
         by=without_addresses(incident.by),
         destination=incident.destination,
