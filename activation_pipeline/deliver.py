@@ -98,7 +98,7 @@ def _sent(
     if now - evaluation.at > FRESH_FOR:
         waiting = waiting_rows(runtime, plan, destination)
         held = edited_since(contract, plan, destination, runtime, waiting=waiting) | held
-    held |= expired_since(contract.name, destination, runtime, since=evaluation.at)
+    held |= expired_since(plan, destination, runtime)
     return send_part(
         Sending(
             contract=contract,

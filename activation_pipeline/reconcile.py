@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any, Literal
 import pyarrow.parquet as pq
 
 from activation_pipeline.destinations import Address
+from activation_pipeline.expiry.since import expired_since
 from activation_pipeline.live import agrees
 from activation_pipeline.python_values import python_rows
 from activation_pipeline.runtime import target
@@ -55,7 +56,8 @@ def reconcile(
 ) -> Reconciliation:
     """Read the newest plan's accepted records back and store the counts by finding.
 
-    Where that plan was undone, the undo's records are read instead: they should stand now.
+    Where that plan was undone, the undo's records are read instead: they should stand now. What
+    expired since is not looked for.
 
     Raises:
         RetryableError, PermanentError: the destination does not answer.
@@ -67,6 +69,7 @@ def reconcile(
     where = target(contract, destination)
     outcomes = log.outcomes(plan.id, destination)
     skipped = {(o.key, o.destination_id) for o in outcomes if o.state != "accepted"}
+    skipped.update(expired_since(plan, destination, runtime))
     done = log.done(plan.id, destination)
     client = runtime.client(contract, destination)
     found: Counter[str] = Counter()

@@ -129,9 +129,10 @@ def _place_lines(place: InDestination, *, planned: bool) -> Iterator[Line]:
     for undo in place.undone:
         word = undo.incident
         when, who = output.cell(word.at), f"by {word.by}: {word.reason}"
-        yield f"{name}: undone", f"plan {word.plan}, {when}, {word.incident_class}, {who}"
+        deed = "expired" if word.action == "expire" else "undone"
+        yield f"{name}: {deed}", f"plan {word.plan}, {when}, {word.incident_class}, {who}"
         for reason in undo.left:
-            yield f"{name}: undone", f"left alone: {reason}"
+            yield f"{name}: {deed}", f"left alone: {reason}"
         for change in undo.changes:
             yield from _change_lines(name, change)
     if planned and not place.changes and not place.withheld:

@@ -27,6 +27,7 @@ from activation_pipeline.expiry.due import (
 from activation_pipeline.expiry.opening import open_ages, promises
 from activation_pipeline.incident import Incident
 from activation_pipeline.notation import elapsed, written_duration
+from activation_pipeline.permission import asked_before_each_request
 from activation_pipeline.plan import Plan
 from activation_pipeline.runtime import is_gone
 from activation_pipeline.sending import waiting_rows
@@ -239,17 +240,21 @@ class _Errand:
                     clause="not_paused",
                 )
 
+        def ask() -> None:
+            check(self.runtime.ledger.pauses(name, now=self.clock()))
+
         try:
-            return send_amendment(
-                self.contract,
-                plan,
-                place,
-                self.runtime,
-                clock=self.clock,
-                held=held,
-                check=check,
-                after=known,
-            )
+            with asked_before_each_request(ask):
+                return send_amendment(
+                    self.contract,
+                    plan,
+                    place,
+                    self.runtime,
+                    clock=self.clock,
+                    held=held,
+                    check=check,
+                    after=known,
+                )
         except RefusedError as error:
             if error.clause == "one_sender":
                 raise self._later("a delivery has just begun") from error

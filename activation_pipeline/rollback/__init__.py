@@ -95,8 +95,8 @@ def _plan_to_undo(
         )
     if incidents.is_restoring(wanted):
         raise RefusedError(
-            f"{contract.name}: plan {wanted} is itself an undo; resume the contract and plan "
-            "again to send its values once more",
+            f"{contract.name}: plan {wanted} is itself an undo, or an expiry; resume the contract "
+            "and plan again to send its values once more",
             clause="plan",
         )
     if contract.destinations[destination].behavior == "mirror" and (
