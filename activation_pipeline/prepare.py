@@ -139,6 +139,7 @@ def _evidence(
             contract.name,
             delivered=not (contract.launch.caveats and contract.launch.caveats.alert_only),
         ),
+        reviewed=runtime.ledger.reviewed(contract.name),
         versions=runtime.ledger.versions.known(
             contract.name, (plan.fingerprint, plan.definition, *approved)
         ),

@@ -27,6 +27,7 @@ from activation_pipeline.ledger.history import History
 from activation_pipeline.ledger.incidents import Incidents
 from activation_pipeline.ledger.refreshes import Refreshes
 from activation_pipeline.ledger.rejections import Rejections
+from activation_pipeline.ledger.reviewed import reviewed_state
 from activation_pipeline.ledger.rules import Rules
 from activation_pipeline.ledger.transitions import Transitions
 from activation_pipeline.ledger.versions import Versions
@@ -37,6 +38,7 @@ if TYPE_CHECKING:
 
     from sqlalchemy.engine import Connection, Row
 
+    from activation_pipeline.evidence import Reviewed
     from activation_pipeline.ledger._pauses import Owned
     from activation_pipeline.plan import Plan
 
@@ -146,6 +148,18 @@ class Ledger:
             suppressed=measures["suppressed"],
             list_rows={name: state["rows"] for name, state in measures["lists"].items()},
         )
+
+    def reviewed(self, contract: str) -> Reviewed | None:
+        """Describe the last plan that somebody signed, or sampled, and that then went out."""
+        words: dict[str, Review] = {}
+        for word in reversed(self.reviews(contract)):
+            words.setdefault(word.plan, word)
+        for word in words.values():
+            found = self.evaluated(word.plan)
+            if found and found.decision != "pause" and not self._is_lost(found):
+                with self._engine.begin() as connection:
+                    return reviewed_state(connection, word, found)
+        return None
 
     def _is_lost(self, evaluation: Evaluation) -> bool:
         """Say whether some part of a plan had something to send, of which nothing arrived."""

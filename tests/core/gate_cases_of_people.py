@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 from company import NOW
 from gate_cases import DAY, NOVEMBER, SOUND, approved_on, before, blocks, found, passes
-from sound_evidence import HOUR, TICK, evidence, part, plan_of, review, sound_contract
+from sound_evidence import HOUR, TICK, evidence, part, plan_of, review, reviewed, sound_contract
 
 from activation_pipeline.evidence import Effort, Pause
 
@@ -68,6 +68,51 @@ VOLUME = [
         "no baseline in one of two",
         evidence(plan=plan_of(SOUND.contract, part(), part(destination="mail", baseline=None))),
         "mail: no baseline",
+    ),
+    passes(
+        "change_volume",
+        "as far from the reviewed state as it may be",
+        planned(baseline=70, operations={}),
+        "100 -> 70 records in crm, -30%",
+    ),
+    blocks(
+        "change_volume",
+        "farther, by small steps",
+        planned(baseline=71, operations={"remove": 2}),
+        "100 -> 69 records in crm, -31%, at most 30%",
+    ),
+    blocks(
+        "change_volume",
+        "more, by small steps",
+        planned(baseline=125, operations={"add": 6}),
+        "100 -> 131 records in crm, +31%, at most 30%",
+    ),
+    blocks(
+        "change_volume",
+        "fewer eligible, where nothing leaves",
+        evidence(reviewed=reviewed(eligible=1300)),
+        "reviewed plan an-older-plan on 2026-11-19: 1,300 -> 900 eligible, -30.77%",
+    ),
+    blocks(
+        "change_volume",
+        "a limit of its own since the review",
+        planned(baseline=98),
+        "-2%, at most 1%",
+        remove=0.01,
+        since_review=0.01,
+    ),
+    passes(
+        "change_volume",
+        "one plan may do as much since the review as by itself",
+        planned(operations={"add": 50}),
+        "+50%",
+        add=0.5,
+    ),
+    blocks(
+        "change_volume",
+        "nobody looked yet",
+        evidence(reviewed=None),
+        "nobody has signed or sampled",
     ),
     passes(
         "send_count_delta",

@@ -16,6 +16,7 @@ from activation_pipeline.evidence import (
     Measures,
     Previous,
     Review,
+    Reviewed,
 )
 from activation_pipeline.plan import Plan, PlanPart
 
@@ -100,7 +101,14 @@ def evidence(*, contract: Contract | None = None, **changes: Any) -> Evidence:
         faults={"crm": ()},
         reviews=(review(mine),),
         previous=previous(),
+        reviewed=reviewed(),
     )
+    return replace(usual, **changes)
+
+
+def reviewed(**changes: Any) -> Reviewed:
+    """Yesterday's look at a plan that then went out: the same numbers."""
+    usual = Reviewed("an-older-plan", "cs_director", NOW - 24 * HOUR, 900, {"crm": 100})
     return replace(usual, **changes)
 
 
