@@ -177,6 +177,8 @@ def draw(engine: Engine, reader: Reader) -> tuple[Sampled, ...]:
     }
     sides = [{n: c for n, c in counts.items() if n.startswith(side)} for side in (_IN, _OUT)]
     drawn_in, drawn_out = shares(sides[0], sides[1], reader.records)
+    if not counts:
+        return ()
     chosen = engine.rows(_drawn(reader.plan.id, {**drawn_in, **drawn_out}))
     keys = [row["key"] for row in chosen if row["key"] is not None]
     people = _by_key(engine, "population", keys)
