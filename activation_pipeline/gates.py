@@ -79,8 +79,9 @@ def suppression_ready(evidence: Evidence) -> Verdict:
             continue
         if state.null_keys:
             faults.append(f"{model} has {state.null_keys} rows without a key (owner {rule.owner})")
-        if before and not state.rows:
-            faults.append(f"{model} is empty, it had {before} rows (owner {rule.owner})")
+        if before and not state.rows and not rule.may_be_empty:
+            hint = "if that is right, write may_be_empty: true for it"
+            faults.append(f"{model} is empty, it had {before} rows (owner {rule.owner}; {hint})")
         if rule.feed:
             limit = evidence.contract.source.feeds[rule.feed]
             newest = evidence.measures.feeds.get(rule.feed)

@@ -62,16 +62,11 @@ def _leaves(value: Any, path: tuple[str, ...]) -> Iterator[tuple[str, Any]]:
 
 def _gate_leaves(spec: Mapping[str, Any]) -> Iterator[tuple[str, Any]]:
     """Tell a gate as the file has it: that it is there, then each of its limits."""
-    path = f"gates.{_gate_name(spec)}"
+    path = f"gates.{spec['name']}"
     yield path, "named"
     yield from _leaves(spec["params"], (path,))
     if spec["warn"]:
         yield f"{path}.warn", True
-
-
-def _gate_name(spec: Mapping[str, Any]) -> str:
-    field = spec["params"].get("field")
-    return f"{spec['name']}[{field}]" if field else str(spec["name"])
 
 
 def _written(values: Mapping[str, Any], path: str) -> str:

@@ -25,6 +25,8 @@ from sound_evidence import (
 from activation_pipeline.evidence import ListState
 
 if TYPE_CHECKING:
+    from datetime import timedelta
+
     from activation_pipeline.evidence import Evidence
 
 SOUND = evidence()
@@ -73,6 +75,19 @@ def approved_on(day: date, **changes: Any) -> Evidence:
     given = contract.launch.approvals[0].model_copy(update={"on": day, **changes})
     launch = contract.launch.model_copy(update={"approvals": (given,)})
     return evidence(contract=contract.model_copy(update={"launch": launch}))
+
+
+def may_be_empty(*, feed_age: timedelta, **lists: ListState) -> Evidence:
+    """A list that may be empty is, and its feed is so old."""
+    rules = {
+        "suppress_a": {"owner": "cs_ops", "feed": "consent", "may_be_empty": True},
+        "suppress_b": {"owner": "cs_ops"},
+    }
+    states = {"suppress_a": ListState(0, 0), "suppress_b": ListState(40, 0), **lists}
+    return evidence(
+        contract=sound_contract(suppression={"models": rules}),
+        measures=measures(lists=states, feeds={"consent": NOW - feed_age}),
+    )
 
 
 FRESHNESS = [
@@ -214,6 +229,21 @@ LISTS = [
         "suddenly empty",
         found(lists={"suppress_a": ListState(60, 0), "suppress_b": ListState(0, 0)}),
         "suppress_b is empty, it had 40 rows",
+    ),
+    passes(
+        "suppression_ready", "suddenly empty, as it may be", may_be_empty(feed_age=DAY), "ready"
+    ),
+    blocks(
+        "suppression_ready",
+        "suddenly empty, and its feed is dead",
+        may_be_empty(feed_age=DAY + TICK),
+        "feed consent of suppress_a is 24 h old",
+    ),
+    blocks(
+        "suppression_ready",
+        "another one suddenly empty",
+        may_be_empty(feed_age=DAY, suppress_b=ListState(0, 0)),
+        "suppress_b is empty, it had 40 rows (owner cs_ops; if that is right, write may_be_empty",
     ),
     passes(
         "suppression_ready",

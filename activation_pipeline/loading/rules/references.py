@@ -111,6 +111,15 @@ def suppression_feeds_are_known(source: Source, suppression: Suppression) -> Ite
             yield Finding(path, "unknown_feed", f"{shown(rule.feed)} is not a feed{hint}")
 
 
+def what_may_be_empty_is_fed(suppression: Suppression) -> Iterator[Finding]:
+    """An empty list is believed only while its feed is fresh; a dead load is empty, too."""
+    for model, rule in suppression.models.items():
+        if rule.may_be_empty and rule.feed is None:
+            path: Path = ("suppression", "models", model, "may_be_empty")
+            message = "needs a feed, or a dead load would look like an empty list; name its feed"
+            yield Finding(path, "empty_without_feed", message)
+
+
 def suppression_or_review(suppression: Suppression) -> Iterator[Finding]:
     """A model either suppresses or sends to review, not both."""
     for model in suppression.review:
