@@ -1,4 +1,4 @@
-"""``status``, ``explain`` and ``review``: what a person sees, before and after a delivery."""
+"""``status`` and ``explain``: what a person sees, before and after a delivery."""
 
 from __future__ import annotations
 
@@ -6,8 +6,6 @@ from typing import TYPE_CHECKING
 
 import pytest
 from installation import NAME, body
-
-from activation_pipeline.review import shares
 
 if TYPE_CHECKING:
     from installation import Installation
@@ -101,68 +99,6 @@ def test_explain_works_before_the_first_plan(place: Installation) -> None:
     result = place.run("explain", NAME, "A-1")
     assert result.exit_code == 0
     assert "no plan yet" in result.stdout
-
-
-def test_the_review_is_the_same_when_shown_again_and_hides_values(place: Installation) -> None:
-    place.sql("insert into suppress_a values ('A-2', 'a secret reason', null)")
-    place.run("plan", NAME)
-    first = place.run("review", NAME).stdout
-    assert place.run("review", NAME).stdout == first
-    assert "A-2" in first
-    assert "a secret reason" not in first
-    assert "band=set" in first
-    assert "a secret reason" in place.run("review", NAME, "--show-values").stdout
-    assert len(first.splitlines()) < 110  # two pages
-    for number in range(1, 7):
-        assert f"## {number}. " in first
-    assert "a signed renewal" in first
-
-
-def test_the_review_works_before_the_first_plan(place: Installation) -> None:
-    assert "No plan" in place.run("review", NAME).stdout
-
-
-def test_the_review_marks_what_travels_beside_the_values(place: Installation) -> None:
-    fields = {
-        "suggestion": {"from": "band", "on_edit": "overwrite"},
-        "reason_code": {"from": "band", "role": "meta", "on_edit": "overwrite"},
-    }
-    parts = {"kind": "webhook", "object": "next_best_action", "key": "opportunity_id"}
-    known = body()["destinations"]["salesforce"]
-    store = {**known, **parts, "behavior": "mirror", "fields": fields}
-    expiry = body()["freshness"] | {"on_expiry": {"suggestion": "clear"}}
-    place.write(destinations={"rep_assistant": store}, freshness=expiry)
-    result = place.run("review", NAME)
-    assert result.exit_code == 0, result.stderr
-    text, where = result.stdout, "| rep_assistant next_best_action |"
-    assert f"{where} reason_code (meta) | band |" in text
-    assert f"{where} suggestion | band |" in text
-
-
-@pytest.mark.parametrize(
-    ("rules", "told"),
-    [
-        ({}, ("(`clear`): the fields that we wrote on it are emptied", "comes back")),
-        ({"created": "keep", "members": "keep"}, ("on it keep their values", "added stays")),
-    ],
-)
-def test_the_review_says_what_an_undo_would_do_in_one_line_each(
-    place: Installation, rules: dict[str, str], told: tuple[str, str]
-) -> None:
-    place.write(monitoring=body()["monitoring"] | {"rollback": rules})
-    text = place.run("review", NAME).stdout
-    lines = [line for line in text.splitlines() if line.startswith("- undo of ")]
-    assert len(lines) == 2
-    assert [words in line for words, line in zip(told, lines, strict=True)] == [True, True]
-    wanted = {"created": "clear", "members": "restore"} | rules
-    assert place.report("review", NAME)["rollback"] == wanted
-
-
-def test_a_sample_gives_every_reason_its_turn() -> None:
-    assert shares({"eligible": 100, "a": 50, "b": 1}, 20) == {"eligible": 10, "a": 9, "b": 1}
-    assert shares({"eligible": 3}, 20) == {"eligible": 3}
-    assert shares({"eligible": 100, "a": 1}, 20) == {"eligible": 19, "a": 1}
-    assert shares({}, 20) == {}
 
 
 def test_the_snapshots_that_are_gone_are_named(place: Installation) -> None:
