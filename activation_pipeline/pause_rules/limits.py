@@ -167,7 +167,7 @@ def _suppression(contract: Contract, facts: Facts, limit: float, _: datetime) ->
     if counted is None or counted.before is None:
         yield _nothing(contract, "suppression_change", limit, "no plan to compare since")
         return
-    was, now = counted.before["suppressed"], counted.now["suppressed"]
+    was, now = counted.before.get("suppressed", {}), counted.now.get("suppressed", {})
     rules = contract.suppression.models
     shares = {name: _changed(was.get(name, 0), now.get(name, 0)) for name in rules}
     worst = max(shares, key=lambda name: shares[name])
@@ -246,7 +246,7 @@ RULES: Mapping[str, _Rule] = {
 
 
 def _matched(measures: Mapping[str, Any]) -> Fraction | None:
-    total = measures["candidates"]
+    total = measures.get("candidates", 0)
     lost = sum(measures["dispositions"].get(name, 0) for name in _NOT_MATCHED)
     return Fraction(total - lost, total) if total else None
 

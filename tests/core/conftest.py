@@ -9,20 +9,19 @@ from typing import TYPE_CHECKING
 import pytest
 from company import Company
 from postgres_place import running_postgres
+from ruled_ledger import told_ledger
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from postgres_place import PostgresServer
-
-
-MEMORY = "/dev/shm" if Path("/dev/shm").is_dir() else None  # noqa: S108 - a fresh folder in it
+    from ruled_ledger import Told
 
 
 @pytest.fixture
-def company() -> Iterator[Company]:
-    """A company of its own, in memory where the machine has a file system there."""
-    with tempfile.TemporaryDirectory(dir=MEMORY) as folder:
+def company(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Company]:
+    """A company of its own, beside the test's own folder."""
+    with tempfile.TemporaryDirectory(dir=tmp_path_factory.getbasetemp()) as folder:
         yield Company(Path(folder))
 
 
@@ -39,3 +38,17 @@ def ledger_url(request: pytest.FixtureRequest, tmp_path: Path) -> str:
         return f"sqlite:///{tmp_path / 'new folder' / 'ledger.sqlite'}"
     server: PostgresServer = request.getfixturevalue("postgres")
     return server.new_database()
+
+
+@pytest.fixture
+def tell(tmp_path: Path) -> Iterator[Told]:
+    """A ledger to which a test tells what became of runs."""
+    with told_ledger(f"sqlite:///{tmp_path / 'ledger.sqlite'}", tmp_path) as teller:
+        yield teller
+
+
+@pytest.fixture
+def tell_anywhere(ledger_url: str, tmp_path: Path) -> Iterator[Told]:
+    """The same on each database."""
+    with told_ledger(ledger_url, tmp_path) as teller:
+        yield teller
