@@ -54,9 +54,13 @@ def begin_chain(connection: Connection) -> None:
         for table in WORDS
         for row in connection.execute(sa.select(table))
     ]
-    _link(connection, BEGINNING, len(older), digest_of(BEGINNING, {"id": len(older)}), at=None)
-    for at, kind, word, digest in sorted(older):
-        _link(connection, kind, word, digest, at=at)
+    words = [(None, BEGINNING, len(older), digest_of(BEGINNING, {"id": len(older)}))]
+    links, previous = [], NOTHING
+    for at, kind, word, digest in (*words, *sorted(older)):
+        link = {"at": at, "kind": kind, "word": word, "digest": digest, "previous": previous}
+        previous = hash_of(previous, digest)
+        links.append(link | {"hash": previous})
+    connection.execute(sa.insert(t.chain), links)
 
 
 def add_sealed(connection: Connection, table: sa.Table, values: Mapping[str, Any]) -> int:
@@ -107,7 +111,7 @@ def take_turn(connection: Connection) -> None:
         connection.execute(sa.select(sa.func.pg_advisory_xact_lock(_CHAINING)))
 
 
-def _link(connection: Connection, kind: str, word: int, digest: str, *, at: str | None) -> None:
+def _link(connection: Connection, kind: str, word: int, digest: str, *, at: str) -> None:
     c = t.chain.c
     take_turn(connection)
     previous = connection.scalar(sa.select(c.hash).order_by(c.id.desc()).limit(1)) or NOTHING

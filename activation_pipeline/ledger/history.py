@@ -13,6 +13,7 @@ import sqlalchemy as sa
 
 from activation_pipeline.ledger import tables as t
 from activation_pipeline.ledger._engine import moment, reading, written
+from activation_pipeline.ledger._words import intact_rows
 from activation_pipeline.ledger.records import RecordOutcome
 
 if TYPE_CHECKING:
@@ -189,16 +190,16 @@ class History:
         return tuple((int(row[0]), int(row[1]), bool(row[2])) for row in rows)
 
     def signatures(self, contract: str, plan: str) -> tuple[Signature, ...]:
-        """List the words given on one plan, oldest first."""
-        r = t.reviews
-        query = (
-            sa.select(r.c.plan, r.c.gate, r.c.role, r.c.by, r.c.reason, r.c.at)
-            .where(r.c.contract == contract, r.c.plan == plan)
-            .order_by(r.c.id)
-        )
+        """List the words given on one plan that stand as they were written, oldest first."""
+        r = t.reviews.c
         with self._engine.begin() as connection:
-            rows = connection.execute(query).mappings().all()
-        return tuple(Signature(**{**row, "at": moment(row["at"])}) for row in rows)
+            rows = intact_rows(
+                connection, t.reviews, sa.and_(r.contract == contract, r.plan == plan)
+            )
+        return tuple(
+            Signature(row.plan, row.gate, row.role, row.by, row.reason, moment(row.at))
+            for row in rows
+        )
 
     def last_read_back(self, contract: str, destination: str) -> ReadBack | None:
         """Find the newest reconciliation; None: it was never read back."""
