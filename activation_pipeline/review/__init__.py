@@ -70,38 +70,13 @@ def pack(
         RefusedError: a snapshot is not what was gated.
     """
     evaluation = _chosen(contract, runtime, plan)
-    made = evaluation.plan if evaluation else None
     counted = _counted(contract, evaluation, runtime, show_values=show_values, now=now)
-    results = evaluation.results if evaluation else ()
-    seen = Seen(
-        contract=contract,
-        results={result.gate: result for result in results},
-        lineage=read_lineage(contract, runtime.read_manifest),
-        reviews=runtime.ledger.reviews(contract.name),
-        now=now,
-    )
-    found = conditions(seen)
-    return Pack(
-        contract=contract.name,
-        version=contract.version,
-        kind=contract.workflow.kind,
-        fingerprint=fingerprint(contract),
-        definition=made.definition if made else None,
-        plan=made.id if made else None,
-        made_at=evaluation.at if evaluation and made else None,
-        as_of=now.date(),
-        proposal=contract.launch.decision,
-        caveats=caveats(contract),
-        verdict=evaluation.decision if evaluation and made else None,
-        stops=tuple(result.gate for result in results if result.stops),
-        no_plan="" if made else without_addresses(_no_plan(evaluation)),
-        remarks=tuple(_remarks(contract, runtime, evaluation, now=now)),
-        embarrassment=contract.workflow.embarrassment,
-        caught_by=contract.workflow.caught_by,
+    found = conditions(_seen(contract, evaluation, runtime, now=now))
+    return replace(
+        _judged(_of_contract(contract, now=now), evaluation),
         answers=answers(contract, counted=counted.waterfall is not None),
-        mapping=mapping(contract),
+        remarks=tuple(_remarks(contract, runtime, evaluation, now=now)),
         waterfall=counted.waterfall,
-        gates=tuple(map(_gate_line, results)),
         sample=counted.sample,
         shows_values=show_values and bool(counted.sample),
         conditions=found,
@@ -109,6 +84,51 @@ def pack(
         questions=questions(contract, counted.waterfall),
         steps=_steps(contract, runtime, now=now),
         blanks=blanks(contract, evaluation),
+    )
+
+
+def _of_contract(contract: Contract, *, now: datetime) -> Pack:
+    """Fill in what the contract says by itself."""
+    return Pack(
+        contract=contract.name,
+        version=contract.version,
+        kind=contract.workflow.kind,
+        fingerprint=fingerprint(contract),
+        as_of=now.date(),
+        proposal=contract.launch.decision,
+        caveats=caveats(contract),
+        embarrassment=contract.workflow.embarrassment,
+        caught_by=contract.workflow.caught_by,
+        mapping=mapping(contract),
+    )
+
+
+def _judged(made: Pack, evaluation: Evaluation | None) -> Pack:
+    """Add the plan and what the gates said of it, or why there is none."""
+    if evaluation is None or evaluation.plan is None:
+        why = evaluation.message if evaluation else "none was made yet"
+        return replace(made, no_plan=without_addresses(why))
+    return replace(
+        made,
+        definition=evaluation.plan.definition,
+        plan=evaluation.plan.id,
+        made_at=evaluation.at,
+        verdict=evaluation.decision,
+        stops=tuple(result.gate for result in evaluation.results if result.stops),
+        gates=tuple(map(_gate_line, evaluation.results)),
+    )
+
+
+def _seen(
+    contract: Contract, evaluation: Evaluation | None, runtime: Runtime, *, now: datetime
+) -> Seen:
+    results = evaluation.results if evaluation else ()
+    return Seen(
+        contract=contract,
+        results={result.gate: result for result in results},
+        lineage=read_lineage(contract, runtime.read_manifest),
+        reviews=runtime.ledger.reviews(contract.name),
+        now=now,
     )
 
 
@@ -122,10 +142,6 @@ def _chosen(contract: Contract, runtime: Runtime, plan: str | None) -> Evaluatio
             "names the newest"
         )
     return found
-
-
-def _no_plan(evaluation: Evaluation | None) -> str:
-    return evaluation.message if evaluation else "none was made yet"
 
 
 def _counted(

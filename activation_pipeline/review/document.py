@@ -209,26 +209,26 @@ class Pack:
     version: int
     kind: str
     fingerprint: str
-    definition: str | None
-    plan: str | None
-    made_at: datetime | None
     as_of: date
     proposal: str
     caveats: str
-    verdict: str | None
-    stops: tuple[str, ...]
-    no_plan: str
-    remarks: tuple[str, ...]
     embarrassment: str
     caught_by: tuple[str, ...]
-    answers: tuple[Answer, ...]
     mapping: tuple[MappedPlace, ...]
-    waterfall: Waterfall | None
-    gates: tuple[GateLine, ...]
-    sample: tuple[Sampled, ...]
-    shows_values: bool
-    conditions: tuple[Condition, ...]
-    conditions_met: int
-    questions: tuple[Question, ...]
-    steps: tuple[Step, ...]
-    blanks: tuple[Blank, ...]
+    answers: tuple[Answer, ...] = ()
+    definition: str | None = None
+    plan: str | None = None
+    made_at: datetime | None = None
+    verdict: str | None = None
+    stops: tuple[str, ...] = ()
+    no_plan: str = ""
+    remarks: tuple[str, ...] = ()
+    waterfall: Waterfall | None = None
+    gates: tuple[GateLine, ...] = ()
+    sample: tuple[Sampled, ...] = ()
+    shows_values: bool = False
+    conditions: tuple[Condition, ...] = ()
+    conditions_met: int = 0
+    questions: tuple[Question, ...] = ()
+    steps: tuple[Step, ...] = ()
+    blanks: tuple[Blank, ...] = ()

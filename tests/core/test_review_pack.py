@@ -58,16 +58,21 @@ def everybody(company: Company) -> None:
     )
 
 
-def test_the_waterfall_adds_up_and_every_reason_is_sampled(company: Company) -> None:
-    everybody(company)
+def capped(company: Company) -> Contract:
+    """A contract with every kind of list, that holds records without a band, and sends four."""
     fields = {"Band__c": {"from": "band", "on_null": "flag", "on_edit": "overwrite"}}
     crm = contract_dict()["destinations"]["crm"] | {"fields": fields}
-    contract = build(
+    return build(
         company,
         suppression=SUPPRESSION,
         destinations={"crm": crm},
         launch={"decision": "launch_with_caveats", "caveats": {"at_most": 4}},
     )
+
+
+def test_the_waterfall_adds_up_and_every_reason_is_sampled(company: Company) -> None:
+    everybody(company)
+    contract = capped(company)
     plan(company, contract)
     made = packed(company, contract)
 
