@@ -1,5 +1,5 @@
 # make run: the demo, end to end.  make test: the same set-up, then every check.
-# make ui: sandbox and Dagster UI.  make bench: speed against plain SQL and plain requests.
+# make ui: sandbox, board and Dagster UI.  make bench: speed against plain SQL and plain requests.
 
 PYTHON ?= python3
 VENV := .venv

@@ -1,7 +1,7 @@
 """Run the demo company: set-up, sandbox, Dagster, and the table of what happened.
 
-``run`` goes the whole way once and exits 0 when every plan arrived; ``ui`` keeps the sandbox
-and Dagster's UI up; ``dbt`` and ``validate`` are two of the checks of ``make check``.
+``run`` goes the whole way once and exits 0 when every plan arrived; ``ui`` keeps the sandbox, the
+board and Dagster's UI up; ``dbt`` and ``validate`` are two of the checks of ``make check``.
 """
 
 from __future__ import annotations
@@ -18,6 +18,7 @@ from typing import TYPE_CHECKING
 from surroundings import (
     ROOT,
     STATE,
+    board,
     console,
     environment,
     free_port,
@@ -122,12 +123,15 @@ _NOTICE_SIGINT = (
 
 
 def ui() -> int:
-    """Keep sandbox and Dagster's UI up until interrupted."""
-    with sandbox(free_port(8765)) as url:
+    """Keep sandbox, board and Dagster's UI up until interrupted."""
+    with ExitStack() as stack:
+        url = stack.enter_context(sandbox(free_port(8765)))
         use(environment(url))
         port = str(free_port(3000))
+        shown = stack.enter_context(board(free_port(8400)))
         say(f"sandbox: {url}  (what a rep would see)")
-        say(f"Dagster: http://127.0.0.1:{port}  (in about 15 seconds; Ctrl-C stops both)")
+        say(f"board:   {shown}  (every contract: what is blocked and why)")
+        say(f"Dagster: http://127.0.0.1:{port}  (in about 15 seconds; Ctrl-C stops all)")
         dagster = [installed("dagster"), "dev", "-w", "workspace.yaml", "-h", "127.0.0.1"]
         command = [sys.executable, "-c", _NOTICE_SIGINT, *dagster, "-p", port]
         running = subprocess.Popen(command, cwd=ROOT, start_new_session=True)

@@ -73,20 +73,34 @@ def use(settings: dict[str, str]) -> None:
 @contextmanager
 def sandbox(port: int = 0) -> Iterator[str]:
     """Run the destinations' stand-ins in a process of their own and give their address."""
-    command = [installed("activation"), "sandbox", "--port", str(port), "--json"]
     # Until its own address is known, the sandbox only needs to know the folders.
     settings = {**os.environ, **environment("http://127.0.0.1:0")}
     (STATE / "home").mkdir(parents=True, exist_ok=True)
+    with serving("sandbox", "--port", str(port), settings=settings) as url:
+        yield url
+
+
+@contextmanager
+def board(port: int = 0) -> Iterator[str]:
+    """Run the board in a process of its own and give its address."""
+    with serving("board", "--port", str(port), settings=dict(os.environ)) as url:
+        yield url
+
+
+@contextmanager
+def serving(*words: str, settings: dict[str, str]) -> Iterator[str]:
+    """Run a command that serves, for as long as the block lasts, and give its address."""
+    command = [installed("activation"), *words, "--json"]
     running = subprocess.Popen(command, stdout=subprocess.PIPE, text=True, env=settings, cwd=ROOT)
     try:
-        yield read_address(running)
+        yield read_address(running, words[0])
     finally:
         running.terminate()
         running.wait(timeout=15)
 
 
-def read_address(running: subprocess.Popen[str]) -> str:
-    """Wait for the sandbox's one line of JSON and take its address."""
+def read_address(running: subprocess.Popen[str], name: str) -> str:
+    """Wait for a server's one document of JSON and take its address."""
     assert running.stdout is not None  # noqa: S101 - a pipe was asked for
     text = ""
     for line in running.stdout:
@@ -95,7 +109,7 @@ def read_address(running: subprocess.Popen[str]) -> str:
             return str(json.loads(text)["url"])
         except ValueError:
             continue
-    sys.exit("sandbox: did not start; run activation sandbox to see why")
+    sys.exit(f"{name}: did not start; run activation {name} to see why")
 
 
 def free_port(wanted: int) -> int:
