@@ -17,6 +17,7 @@ import dagster as dg
 from activation_pipeline.errors import ConfigurationError
 from activation_pipeline.loading import check_all
 from activation_pipeline.manifest import read_manifest
+from activation_pipeline.orchestration.alerting import alert_definitions
 from activation_pipeline.orchestration.board import board_definitions
 from activation_pipeline.orchestration.contracts import (
     contract_definitions,
@@ -30,11 +31,13 @@ from activation_pipeline.orchestration.dbt import (
     dbt_resource,
     open_project,
 )
+from activation_pipeline.orchestration.expiries import expiry_definitions
 from activation_pipeline.orchestration.incidents import incident_jobs
 from activation_pipeline.orchestration.ledger import ledger_definitions
 from activation_pipeline.orchestration.malformed import malformed_definitions
 from activation_pipeline.orchestration.naming import EVERY_CONTRACT
 from activation_pipeline.orchestration.pause_mirror import pause_mirror
+from activation_pipeline.orchestration.pause_rules import rule_definitions
 from activation_pipeline.orchestration.pauses import pause_jobs
 from activation_pipeline.orchestration.resources import process_environment, resources_from
 from activation_pipeline.settings import CONTRACTS, DBT_PROJECT
@@ -60,8 +63,9 @@ def build_defs(
     """Make the definitions of every contract, of dbt's models, and of the on-call jobs.
 
     Jobs: one per contract, of its name; ``every_contract``; ``pause_contract``,
-    ``resume_contract``, ``rollback_contract`` and ``freeze_contract``; ``export_ledger``. A file
-    that is no contract becomes a red asset with a job of its name.
+    ``resume_contract``, ``rollback_contract``, ``freeze_contract`` and ``expire_contract``;
+    ``restore_previous``; ``export_ledger``. A file that is no contract becomes a red asset with a
+    job of its name.
 
     Args:
         environment: where the contracts and the dbt project are; None: the process's own, with
@@ -92,7 +96,12 @@ def build_defs(
     declared = frozenset(by_id.values())
     ledger = ledger_definitions(valid.values(), declared=declared, clock=clock)
     board = board_definitions(clock=clock)
-    return dg.Definitions.merge(dbt, _shared(valid, found, clock=clock), ledger, board, *parts)
+    alerts = alert_definitions(clock=clock)
+    expiry = expiry_definitions(valid, clock=clock)
+    rules = rule_definitions(valid, clock=clock)
+    return dg.Definitions.merge(
+        dbt, _shared(valid, found, clock=clock), ledger, board, alerts, expiry, rules, *parts
+    )
 
 
 def _part(

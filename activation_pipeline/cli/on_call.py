@@ -124,3 +124,23 @@ def freeze(
         incident_class=incident_class,
         as_json=as_json,
     )
+
+
+@app.command(epilog="Example: activation expire renewal_risk_review --dry-run")
+def expire(
+    contract: Contract,
+    *,
+    destination: Destination = None,
+    dry_run: Annotated[
+        bool, typer.Option("--dry-run", help="Say what would happen; nothing is written anywhere.")
+    ] = False,
+    as_json: AsJson = False,
+) -> None:
+    """Take away what was not refreshed for expire_after.
+
+    Clears, removes, flags or reports it as on_expiry says, where it is still ours; also while
+    paused, not while frozen. What was left before is looked at again. Twice changes nothing.
+    """
+    from activation_pipeline.cli import expire as command  # noqa: PLC0415 - keeps --help quick
+
+    command.run(contract, destination=destination, dry_run=dry_run, as_json=as_json)

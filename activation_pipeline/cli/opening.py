@@ -81,7 +81,7 @@ def shown(path: Path) -> Path:
     return path.relative_to(here) if path.is_relative_to(here) else path
 
 
-def contracts(found: Settings) -> dict[str, Checked]:
+def contracts(found: Settings, *, with_models: bool = True) -> dict[str, Checked]:
     """Check every contract of the installation, by name; a malformed one is there alone.
 
     Raises:
@@ -90,26 +90,27 @@ def contracts(found: Settings) -> dict[str, Checked]:
     folder = found.contracts
     if not folder.is_dir():
         raise ConfigurationError(f"ACTIVATION_CONTRACTS: {folder}: no such folder; set it")
-    return dict(check_all(shown(folder), today=now().date(), manifest=manifest(found)))
+    models = manifest(found) if with_models else None
+    return dict(check_all(shown(folder), today=now().date(), manifest=models))
 
 
-def checked(found: Settings, name: str) -> Checked:
+def checked(found: Settings, name: str, *, with_models: bool = True) -> Checked:
     """Find one contract's file, malformed or not.
 
     Raises:
         ConfigurationError: there is none of this name; names the nearest.
     """
-    return _pick(contracts(found), name, shown(found.contracts))
+    return _pick(contracts(found, with_models=with_models), name, shown(found.contracts))
 
 
-def contract(found: Settings, name: str) -> Contract:
-    """Load one valid contract.
+def contract(found: Settings, name: str, *, with_models: bool = True) -> Contract:
+    """Load one valid contract; without its models where dbt's manifest is of no concern.
 
     Raises:
         ContractError: carries every problem of its file.
         ConfigurationError: there is none of this name.
     """
-    result = checked(found, name).result
+    result = checked(found, name, with_models=with_models).result
     if isinstance(result, Exception):
         raise result
     return result

@@ -22,8 +22,14 @@ PAUSE_JOB = "pause_contract"
 RESUME_JOB = "resume_contract"
 ROLLBACK_JOB = "rollback_contract"
 FREEZE_JOB = "freeze_contract"
+EXPIRE_JOB = "expire_contract"
+RESTORE_JOB = "restore_previous"
 LEDGER_JOB = "export_ledger"
-_OURS = frozenset({EVERY_CONTRACT, PAUSE_JOB, RESUME_JOB, LEDGER_JOB, ROLLBACK_JOB, FREEZE_JOB})
+ALERT_JOB = "send_alerts"
+_OURS = frozenset(
+    {EVERY_CONTRACT, PAUSE_JOB, RESUME_JOB, LEDGER_JOB, ROLLBACK_JOB, FREEZE_JOB, EXPIRE_JOB,
+     RESTORE_JOB, ALERT_JOB}
+)  # fmt: skip
 # Dagster refuses these as names of jobs and steps, as it does Python's keywords.
 _DAGSTERS = frozenset(
     {"context", "conf", "config", "meta", "arg_dict", "dict", "input_arg_dict", "output_arg_dict",
