@@ -5,7 +5,9 @@ from __future__ import annotations
 from dataclasses import asdict
 from typing import TYPE_CHECKING, Any
 
+from activation_pipeline import alerts
 from activation_pipeline.cli import opening, output
+from activation_pipeline.cli.channels import channel_document, channel_lines
 from activation_pipeline.cli.evaluation import step_lines
 from activation_pipeline.notation import elapsed, written_duration
 from activation_pipeline.status import status
@@ -33,13 +35,15 @@ def run(name: str | None, *, as_json: bool) -> None:
             documents.append(_document(checked.contract, standing, now))
             if not as_json:
                 output.show(_lines(checked.contract, standing, now))
+        told = alerts.told(runtime, alerts.read_channels(found.environment), now=now)
     if as_json:
-        output.show_json({"contracts": documents})
+        output.show_json({"contracts": documents, "alerts": channel_document(told)})
         return
     for document in documents:
         if not document["valid"]:
             heading = f"{document['contract']}: malformed; nothing is sent until it is mended"
             output.show([heading, *(f"  {problem}" for problem in document["problems"]), ""])
+    output.show(channel_lines(told))
 
 
 def _malformed(name: str, checked: Checked) -> dict[str, Any]:

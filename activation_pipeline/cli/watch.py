@@ -7,9 +7,10 @@ from typing import TYPE_CHECKING, Any
 
 import typer
 
-from activation_pipeline.alerts import PREFIX, read_channels, read_links
+from activation_pipeline.alerts import read_channels, read_links
 from activation_pipeline.alerts.message import title
 from activation_pipeline.cli import exits, opening, output
+from activation_pipeline.cli.channels import channel_document, channel_lines
 from activation_pipeline.errors import ActivationError
 from activation_pipeline.watch import Tick, tick
 
@@ -92,8 +93,7 @@ def _document(done: Tick) -> dict[str, Any]:
             for each in done.changes
         ],
         "sent": told.sent if told else 0,
-        "failing": [vars(each) for each in told.failing] if told else [],
-        "waiting_without_address": dict(told.without_address) if told else {},
+        **(channel_document(told) if told else {}),
         "roles_without_address": list(done.silent),
     }
 
@@ -105,16 +105,7 @@ def _lines(done: Tick) -> list[str]:
     if told is not None:
         if told.sent:
             lines.append(f"alerts: {told.sent} sent")
-        lines += [
-            f"alerts: {each.role}: {each.channel} fails since {output.cell(each.since)} "
-            f"({each.message}); {each.waiting} wait: {opening.what_to_do('alert_channel')}"
-            for each in told.failing
-        ]
-    waiting = told.without_address if told else {}
-    lines += [
-        f"alerts: {role} has no address, {waiting.get(role, 0)} wait; set {PREFIX}{role.upper()}"
-        for role in sorted({*done.silent, *waiting})
-    ]
+        lines += channel_lines(told, silent=done.silent)
     if not done.did and not done.changes:
         lines.insert(0, f"nothing changed: {done.contracts} contracts at {output.cell(done.at)}")
     return lines

@@ -51,6 +51,10 @@ def test_a_channel_that_fails_and_a_role_without_address_are_said(place: Install
     assert "1 wait: docs/runbook.md#alert_channel" in failed.stdout
     assert TOKEN not in failed.output
     assert TOKEN not in place.run("watch", "--json").output
+    shown = place.run("status", NAME)
+    assert "alerts: cs_ops: json-" in shown.stdout
+    assert TOKEN not in shown.output
+    assert place.report("status")["alerts"]["failing"][0]["waiting"] == 1
 
 
 def test_a_malformed_file_is_told_and_keeps_no_other_from_being_watched(
