@@ -96,15 +96,21 @@ def lapses(
             ]
             for each in reversed(given)
         ]
-        nearest: list[Lapse] = min(judged, key=len) if judged else [_missing(contract, role)]
+        nobody = _missing(contract, role, subject, versions)
+        nearest: list[Lapse] = min(judged, key=len, default=nobody)
         found += nearest
     return tuple(found)
 
 
-def _missing(contract: Contract, role: str) -> Lapse:
-    others = sorted({each.role for each in contract.launch.approvals})
-    who = f"only of {', '.join(others)}" if others else "none at all"
-    return Lapse(role, "missing", f"launch.approvals has no word of this role, {who}")
+def _missing(contract: Contract, role: str, subject: Subject, versions: Versions) -> list[Lapse]:
+    """Say that a role never spoke, and what changed since others did."""
+    others = contract.launch.approvals
+    if not others:
+        return [Lapse(role, "missing", "launch.approvals is empty")]
+    who = ", ".join(sorted({each.role for each in others}))
+    changes = [lapse.told for lapse in _of_meaning(contract, others[-1], subject, versions)]
+    told = [f"launch.approvals has no word of this role, only of {who}", *changes]
+    return [Lapse(role, "missing", "; ".join(told))]
 
 
 def _of_person(
