@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING
 
 from activation_pipeline.contract import fingerprint
 from activation_pipeline.errors import ConfigurationError
+from activation_pipeline.first_review import is_reviewed
 from activation_pipeline.notation import without_addresses
 from activation_pipeline.review.agenda import answers, mapping
 from activation_pipeline.review.conditions import CONDITIONS, Seen, conditions
@@ -83,7 +84,7 @@ def pack(
         conditions_met=len(CONDITIONS) - len(found),
         questions=questions(contract, counted.waterfall),
         steps=_steps(contract, runtime, now=now),
-        blanks=blanks(contract, evaluation),
+        blanks=blanks(contract, evaluation, now=now),
     )
 
 
@@ -123,11 +124,12 @@ def _seen(
     contract: Contract, evaluation: Evaluation | None, runtime: Runtime, *, now: datetime
 ) -> Seen:
     results = evaluation.results if evaluation else ()
+    delivered = runtime.ledger.rules.first_delivery(contract.name)
     return Seen(
         contract=contract,
         results={result.gate: result for result in results},
         lineage=read_lineage(contract, runtime.read_manifest),
-        reviews=runtime.ledger.reviews(contract.name),
+        is_reviewed=delivered is not None and is_reviewed(contract, runtime, since=delivered),
         now=now,
     )
 

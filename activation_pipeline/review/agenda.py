@@ -10,6 +10,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from activation_pipeline.approval import terms_of
 from activation_pipeline.notation import written_duration
 from activation_pipeline.plan import written_fields
 from activation_pipeline.review.document import Answer, MappedColumn, MappedPlace
@@ -113,8 +114,11 @@ def _left_alone(contract: Contract, *, counted: bool) -> Iterator[str]:
 
 
 def _blocks(contract: Contract) -> Iterator[str]:
-    signers = ", ".join(approvers(contract))
-    yield f"Approved for this version by {signers}; at a limit a gate passes."
+    terms = terms_of(contract)
+    yield (
+        f"Approved by {', '.join(terms.by)}, which holds {written_duration(terms.valid_for)}, for "
+        "this version, its models' logic and these accounts. At a limit a gate passes."
+    )
 
 
 def _stops(contract: Contract) -> Iterator[str]:
@@ -131,12 +135,6 @@ def _stops(contract: Contract) -> Iterator[str]:
         f"An undo of a record that a plan made: {_CREATED[rules_of_undo.created]}. "
         f"Of a member or an item: {_MEMBERS[rules_of_undo.members]}."
     )
-
-
-def approvers(contract: Contract) -> tuple[str, ...]:
-    """Name the roles whose approval the contract asks for."""
-    asked = [spec.signers for spec in contract.gates if spec.name == "approved"]
-    return (asked[0] if asked else ()) or (contract.owners.workflow,)
 
 
 def mapping(contract: Contract) -> tuple[MappedPlace, ...]:

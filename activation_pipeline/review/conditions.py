@@ -1,7 +1,7 @@
 """When a launch review should pause: what this contract and its plan show now, and what helps.
 
 Each condition looks at values that are there: the contract, the gates' results, the manifest, the
-reviews on record. One that cannot be looked at applies, because in doubt nothing is sent.
+first review on record. One that cannot be looked at applies, because in doubt nothing is sent.
 
 Source: "When the contract reveals foundation work has to happen first" and "When should a team
 pause reverse ETL launch?".
@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from datetime import datetime
 
     from activation_pipeline.contract import Contract
-    from activation_pipeline.evidence import GateResult, Review
+    from activation_pipeline.evidence import GateResult
     from activation_pipeline.review.lineage import Lineage
 
 _FEW = 3
@@ -29,12 +29,15 @@ _FEW = 3
 
 @dataclass(frozen=True)
 class Seen:
-    """What the conditions look at; ``results`` is empty where no plan was judged."""
+    """What the conditions look at; ``results`` is empty where no plan was judged.
+
+    ``is_reviewed`` says that the first review was held since the first delivery.
+    """
 
     contract: Contract
     results: Mapping[str, GateResult]
     lineage: Lineage
-    reviews: tuple[Review, ...]
+    is_reviewed: bool
     now: datetime
 
     def fault(self, gate: str) -> str | None:
@@ -147,10 +150,9 @@ def _unnoticed_faults(seen: Seen) -> list[str]:
 
 def _no_first_review(seen: Seen) -> list[str]:
     due = seen.contract.monitoring.first_review
-    held = [r for r in seen.reviews if r.gate == "sample_review" and r.at.date() >= due]
-    if seen.now.date() > due and not held:
-        return [f"it was due on {due}, and no sample was reviewed since"]
-    return []
+    if seen.now.date() <= due or seen.is_reviewed:
+        return []
+    return [f"it was due on {due}, and nobody has recorded one"]
 
 
 @dataclass(frozen=True)
@@ -225,7 +227,7 @@ CONDITIONS = (
     _Known(
         "first_review",
         "the first review was missed",
-        "look at a sample of what was delivered, sign sample_review, and set the next day",
+        "look at a sample of what was delivered and record the first review, or name a day to come",
         _no_first_review,
     ),
 )  # fmt: skip

@@ -5,15 +5,17 @@ A question is asked only where the contract or the plan gives cause, and names w
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
+from activation_pipeline.approval import lapses, subject_of, terms_of
 from activation_pipeline.contract import fingerprint
-from activation_pipeline.review.agenda import approvers
 from activation_pipeline.review.document import Blank, Question
 from activation_pipeline.review.sampling import HELD_BACK
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
+    from datetime import datetime
 
     from activation_pipeline.contract import Contract
     from activation_pipeline.ledger import Evaluation
@@ -70,9 +72,11 @@ def _of_plan(contract: Contract, waterfall: Waterfall) -> Iterator[Question]:
             )
 
 
-def blanks(contract: Contract, evaluation: Evaluation | None) -> tuple[Blank, ...]:
+def blanks(
+    contract: Contract, evaluation: Evaluation | None, *, now: datetime
+) -> tuple[Blank, ...]:
     """List who has to sign, for what, and which word is recorded already."""
-    wanted: dict[str, list[str]] = {role: ["the contract"] for role in approvers(contract)}
+    wanted: dict[str, list[str]] = {role: ["the contract"] for role in terms_of(contract).by}
     for spec in contract.gates:
         for role in spec.signers if spec.name == "sample_review" else ():
             wanted.setdefault(role, []).append("the sample")
@@ -81,16 +85,22 @@ def blanks(contract: Contract, evaluation: Evaluation | None) -> tuple[Blank, ..
         if is_open and result.signer is not None:
             wanted.setdefault(result.signer, []).append(f"{result.gate} of this plan")
     return tuple(
-        Blank(role, " and ".join(what), "; ".join(_recorded(contract, evaluation, role)))
+        Blank(role, " and ".join(what), "; ".join(_recorded(contract, evaluation, role, now)))
         for role, what in wanted.items()
     )
 
 
-def _recorded(contract: Contract, evaluation: Evaluation | None, role: str) -> Iterator[str]:
-    mark = fingerprint(contract)
-    given = [a.on for a in contract.launch.approvals if a.role == role and a.fingerprint == mark]
-    if given:
-        yield f"contract approved on {max(given)}"
+def _recorded(
+    contract: Contract, evaluation: Evaluation | None, role: str, now: datetime
+) -> Iterator[str]:
+    given = [approval.on for approval in contract.launch.approvals if approval.role == role]
+    plan = evaluation.plan if evaluation else None
+    if given and plan is not None:
+        # Of the contract as it is now: it is what the role is asked to sign.
+        subject = replace(subject_of(plan), fingerprint=fingerprint(contract))
+        lapsed = lapses(contract, subject, terms_of(contract), {}, now=now)
+        word = "no longer holds" if any(each.role == role for each in lapsed) else "holds"
+        yield f"approval of {max(given)} {word}"
     for result in evaluation.results if evaluation else ():
         if result.gate == "sample_review" and result.passed and result.signer == role:
             yield "sample reviewed"

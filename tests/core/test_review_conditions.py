@@ -8,7 +8,6 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 from company import MODELS, NOW, contract_dict, manifest_of
-from sound_evidence import review
 
 from activation_pipeline.contract import Contract
 from activation_pipeline.errors import ConfigurationError
@@ -38,7 +37,7 @@ def contract_of(**sections: Any) -> Contract:
 
 def seen(contract: Contract | None = None, **changes: Any) -> Seen:
     """What gives no reason to pause, but for ``changes``."""
-    usual = Seen(contract or contract_of(), {}, Lineage(), (), NOW)
+    usual = Seen(contract or contract_of(), {}, Lineage(), is_reviewed=False, now=NOW)
     return replace(usual, **changes)
 
 
@@ -150,13 +149,12 @@ def test_every_reason_has_a_case() -> None:
     assert {name for name, _, _ in REASONS} == {known.name for known in CONDITIONS}
 
 
-def test_the_first_review_counts_only_from_its_day_on() -> None:
+def test_a_first_review_is_missed_only_after_its_day() -> None:
     due = NOW.replace(month=12, day=15)
-    late = due + timedelta(days=2)
+    late = due + timedelta(days=1)
     assert conditions(seen(now=due)) == ()
-    early = conditions(seen(now=late, reviews=(review(at=due - timedelta(days=2)),)))
-    assert [each.name for each in early] == ["first_review"]
-    assert conditions(seen(now=late, reviews=(review(at=due + timedelta(days=1)),))) == ()
+    assert [each.name for each in conditions(seen(now=late))] == ["first_review"]
+    assert conditions(seen(now=late, is_reviewed=True)) == ()
 
 
 def manifest(**changes: dict[str, Any]) -> Manifest:

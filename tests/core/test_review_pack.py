@@ -11,6 +11,7 @@ import pytest
 from company import audience_dict, contract_dict, make_contract
 from desk import build, go, plan, send, stock
 
+from activation_pipeline.contract import Contract
 from activation_pipeline.errors import ConfigurationError, RefusedError
 from activation_pipeline.review import Pack, pack
 from activation_pipeline.review.rendering import html, markdown
@@ -19,7 +20,6 @@ from activation_pipeline.review.sampling import shares
 if TYPE_CHECKING:
     from company import Company
 
-    from activation_pipeline.contract import Contract
     from activation_pipeline.review.document import Sampled
 
 IN = ["A-1", "A-2", "A-3", "A-4", "A-5", "A-6"]
@@ -240,6 +240,11 @@ def test_a_contract_that_changed_since_its_plan_is_told(company: Company) -> Non
     made = packed(company, build(company, workflow=workflow))
     assert any("has changed since plan" in remark for remark in made.remarks)
     assert "of low risk" in " ".join(made.answers[0].lines)
+    assert [blank.recorded for blank in made.blanks] == ["approval of 2026-11-01 holds"]
+    edited = Contract.model_validate(
+        build(company).model_dump(mode="json", by_alias=True) | {"version": 2}
+    )
+    assert packed(company, edited).blanks[0].recorded == "approval of 2026-11-01 no longer holds"
 
 
 def test_a_snapshot_that_is_not_what_was_gated_is_not_shown(company: Company) -> None:
@@ -280,7 +285,7 @@ def test_the_pack_after_a_delivery_asks_for_nothing_more(company: Company) -> No
     assert [(gate.gate, gate.signer) for gate in made.gates if gate.word == "signed"] == [
         ("change_volume", "cs_director")
     ]
-    assert made.blanks[0].recorded == "contract approved on 2026-11-01; change_volume signed"
+    assert made.blanks[0].recorded == "approval of 2026-11-01 holds; change_volume signed"
 
 
 @pytest.mark.parametrize(
