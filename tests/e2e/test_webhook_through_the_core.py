@@ -14,6 +14,7 @@ from e2e_place import Clock, Place, Waits, add_up, body, mapping
 
 from activation_pipeline.destinations import Address, Origin, OutgoingRecord, webhook
 from activation_pipeline.destinations._http import Clockwork
+from activation_pipeline.expire import expire
 from activation_pipeline.reconcile import reconcile
 from activation_pipeline.rollback import Request, rollback
 from activation_pipeline.runtime import target
@@ -307,3 +308,21 @@ def test_a_deletion_that_was_refused_is_asked_for_again(place: StorePlace) -> No
     again = place.run(contract)
     assert (again.rows, again.outcome) == (1, "delivered")
     assert place.held("A-1")["A-1"].ids == ()
+
+
+def test_an_item_that_is_over_is_deleted_but_for_an_edited_one_and_comes_back_whole(
+    place: StorePlace,
+) -> None:
+    contract = place.contract(follow_up())
+    place.run(contract)
+    place.edit("A-4", REASON, "by hand")
+    place.clock.now = NOW + timedelta(days=7, hours=-1, seconds=1)
+    with place.runtime() as runtime:
+        done = expire(contract, "webhook", runtime, clock=place.clock)
+    assert done.tally.counts == {"removed": 3, "changed_since": 1}
+    items = place.held("A-1", "A-2", "A-3", "A-4")
+    assert [len(each.ids) for each in items.values()] == [0, 0, 0, 1]
+    place.wait(timedelta(hours=1))
+    place.run(contract)
+    assert place.held("A-1")["A-1"].values == {REASON: "low"}
+    assert place.read_back(contract) == {"agrees": 4}
