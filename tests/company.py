@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import atexit
 import json
 import tempfile
 from contextlib import contextmanager
@@ -253,6 +254,15 @@ def _empty_warehouse() -> bytes:
         return path.read_bytes()
 
 
+@cache
+def _empty_ledger() -> bytes:
+    """Make the file once, for the same reason."""
+    with tempfile.TemporaryDirectory() as folder:
+        path = Path(folder) / "ledger.sqlite"
+        Ledger(f"sqlite:///{path}").close()
+        return path.read_bytes()
+
+
 class _Kept(Engines):
     """Engines that the next step and the next test use again."""
 
@@ -261,6 +271,7 @@ class _Kept(Engines):
 
 
 ENGINES = _Kept()
+atexit.register(Engines.close, ENGINES)
 
 
 @dataclass
@@ -275,6 +286,10 @@ class Company:
         self.manifest = manifest_of(MODELS)
         self.path = self.folder / "warehouse.duckdb"
         self.path.write_bytes(_empty_warehouse())
+        self.ledger = self.folder / "home" / "ledger.sqlite"
+        self.ledger.parent.mkdir(parents=True, exist_ok=True)
+        if not self.ledger.exists():
+            self.ledger.write_bytes(_empty_ledger())
 
     def changing(self) -> AbstractContextManager[duckdb.DuckDBPyConnection]:
         """Open the warehouse as dbt does, to write."""
@@ -304,7 +319,7 @@ class Company:
     @contextmanager
     def runtime(self) -> Iterator[Runtime]:
         runtime = Runtime(
-            ledger=Ledger(f"sqlite:///{self.folder / 'home' / 'ledger.sqlite'}"),
+            ledger=Ledger(f"sqlite:///{self.ledger}"),
             snapshots=Snapshots(self.folder / "home"),
             read_manifest=lambda: read_manifest(json.loads(json.dumps(self.manifest))),
             open_warehouse=lambda: ENGINES.warehouse(self.path),

@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-import tempfile
 from contextlib import AbstractContextManager, ExitStack, contextmanager
 from dataclasses import dataclass, field
-from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol
 
 import pytest
@@ -19,11 +17,10 @@ from activation_pipeline.sandbox import running_sandbox
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
     from datetime import datetime
+    from pathlib import Path
 
     from activation_pipeline.sandbox import Org
 
-# Ledger and sandbox commit to disk often; in memory nobody waits for it.
-MEMORY = "/dev/shm" if Path("/dev/shm").is_dir() else None  # noqa: S108 - a fresh folder in it
 FILES = {"salesforce": "salesforce_account.csv", "hubspot": "hubspot_contact.csv"}
 
 
@@ -34,10 +31,9 @@ class Opening(Protocol):
 
 
 @pytest.fixture
-def folder() -> Iterator[Path]:
-    """A folder of this test's own, gone afterwards."""
-    with tempfile.TemporaryDirectory(dir=MEMORY) as name:
-        yield Path(name)
+def folder(tmp_path: Path) -> Path:
+    """A folder of this test's own."""
+    return tmp_path
 
 
 @dataclass
@@ -73,9 +69,9 @@ class Sandboxes:
 
 
 @pytest.fixture(scope="session")
-def _sandboxes() -> Iterator[Sandboxes]:
-    with tempfile.TemporaryDirectory(dir=MEMORY) as name, ExitStack() as stack:
-        yield Sandboxes(Path(name), stack)
+def _sandboxes(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Sandboxes]:
+    with ExitStack() as stack:
+        yield Sandboxes(tmp_path_factory.mktemp("sandboxes"), stack)
 
 
 @pytest.fixture

@@ -3,23 +3,22 @@
 from __future__ import annotations
 
 import shutil
-import tempfile
 from contextlib import contextmanager
 from dataclasses import dataclass, field
-from pathlib import Path
 from typing import TYPE_CHECKING, Protocol
 
 import pytest
 from company import NOW, Company
 from e2e_box import Box
 from e2e_place import Clock
-from fault_place import MEMORY, FaultPlace, Template, org_with_our_options, write_records
+from fault_place import FaultPlace, Template, org_with_our_options, write_records
 
 from activation_pipeline.sandbox import running_sandbox
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
     from contextlib import AbstractContextManager
+    from pathlib import Path
 
     from fault_sites import Site, State
 
@@ -73,12 +72,11 @@ class Workshop:
 
 
 @pytest.fixture(scope="session")
-def workshop() -> Iterator[Workshop]:
-    with tempfile.TemporaryDirectory(dir=MEMORY) as name:
-        home = Path(name)
-        write_records(home / "records")
-        clock = Clock(NOW)
-        with running_sandbox(
-            home / "sandbox", records=home / "records", clock=clock, org=org_with_our_options()
-        ) as running:
-            yield Workshop(home, Box(running.url), clock)
+def workshop(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Workshop]:
+    home = tmp_path_factory.mktemp("workshop")
+    write_records(home / "records")
+    clock = Clock(NOW)
+    with running_sandbox(
+        home / "sandbox", records=home / "records", clock=clock, org=org_with_our_options()
+    ) as running:
+        yield Workshop(home, Box(running.url), clock)

@@ -11,7 +11,6 @@ import shutil
 import sqlite3
 from dataclasses import dataclass, field
 from datetime import timedelta
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import requests
@@ -28,13 +27,12 @@ from activation_pipeline.sandbox import find_vendors, load_org
 if TYPE_CHECKING:
     from collections.abc import Mapping
     from datetime import datetime
+    from pathlib import Path
 
     from activation_pipeline.contract import Contract
     from activation_pipeline.destinations import DestinationClient, LiveRecord
     from activation_pipeline.sandbox import Org
 
-# Ledger and sandbox commit to disk often; in memory nobody waits for it.
-MEMORY = "/dev/shm" if Path("/dev/shm").is_dir() else None  # noqa: S108 - a fresh folder in it
 KEY = "sandbox-api-key"
 VALUE, OTHER = "Axolotl", "Narwhal"
 BATCH = 4

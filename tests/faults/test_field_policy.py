@@ -6,18 +6,15 @@ compared with the bytes that were sent and with what the vendor holds afterwards
 
 from __future__ import annotations
 
-import tempfile
 from dataclasses import dataclass
 from datetime import timedelta
 from itertools import product
-from pathlib import Path
 from typing import TYPE_CHECKING, get_args
 
 import pytest
 from company import NOW, Company
 from e2e_box import Box
 from e2e_place import Clock
-from fault_place import MEMORY
 from policy_oracle import (
     FRESH,
     HAND,
@@ -48,6 +45,7 @@ from activation_pipeline.sandbox import running_sandbox
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
+    from pathlib import Path
 
 HOUR, LONG = timedelta(hours=1), timedelta(days=31)
 
@@ -98,14 +96,13 @@ FIRST = tuple(
 
 
 @pytest.fixture(scope="module")
-def box() -> Iterator[tuple[Box, Clock]]:
-    with tempfile.TemporaryDirectory(dir=MEMORY) as name:
-        home, clock = Path(name), Clock(NOW)
-        write_records(home / "records", len(LATER))
-        with running_sandbox(
-            home / "sandbox", records=home / "records", clock=clock, org=org_with_policy_fields()
-        ) as running:
-            yield Box(running.url), clock
+def box(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Box, Clock]]:
+    home, clock = tmp_path_factory.mktemp("box"), Clock(NOW)
+    write_records(home / "records", len(LATER))
+    with running_sandbox(
+        home / "sandbox", records=home / "records", clock=clock, org=org_with_policy_fields()
+    ) as running:
+        yield Box(running.url), clock
 
 
 @pytest.fixture

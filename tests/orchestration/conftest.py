@@ -1,8 +1,4 @@
-"""One tiny company for all Dagster tests: built once by dbt, then copied for each test.
-
-Everything lies in memory where the system has such a folder: Dagster's own storage waits for
-the disk at every event.
-"""
+"""One tiny company for all Dagster tests: built once by dbt, then copied for each test."""
 
 from __future__ import annotations
 
@@ -51,11 +47,8 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 
 
 @pytest.fixture(scope="session")
-def memory() -> Iterator[Path]:
-    place = Path("/dev/shm")  # noqa: S108 - a private folder below it
-    folder = Path(tempfile.mkdtemp(prefix="activation-", dir=place if place.is_dir() else None))
-    yield folder
-    shutil.rmtree(folder, ignore_errors=True)
+def memory(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return tmp_path_factory.mktemp("orchestration")
 
 
 @pytest.fixture(scope="session")
