@@ -91,16 +91,16 @@ def _check_age(contract: Contract, evaluation: Evaluation, plan: Plan, now: date
 
 
 def check_decision(contract: Contract, evaluation: Evaluation, runtime: Runtime) -> None:
-    """Refuse a plan whose decision is not in the ledger as this package wrote it.
+    """Refuse a plan whose results or decision are not in the ledger as this package wrote them.
 
     Raises:
-        RefusedError: the chain does not hold the newest decision on the plan as it stands.
+        RefusedError: the chain does not hold them as they stand.
     """
     if not runtime.ledger.chain.holds_decision(evaluation.preparation):
         raise RefusedError(
-            f"{contract.name}: not delivered: the decision on the newest plan was changed or added "
-            f"past the package; run activation verify, then activation plan {contract.name}; "
-            f"owner: {contract.owners.workflow}",
+            f"{contract.name}: not delivered: the gate results or the decision of the newest plan "
+            "were changed or added past the package; run activation verify, then "
+            f"activation plan {contract.name}; owner: {contract.owners.workflow}",
             clause="ledger",
         )
 
@@ -114,19 +114,11 @@ def check_pauses(contract: Contract, destination: str, pauses: tuple[Pause, ...]
         RefusedError: names who paused, since when, why, until when, and who may restart.
     """
     for pause in pauses:
-        if pause.contract != contract.name:
-            raise RefusedError(
-                f"{contract.name}: {destination}: not delivered: it writes what {pause.contract} "
-                "writes, and that is "
-                f"{pause.told(None)}: activation status {pause.contract}; owner: "
-                f"{contract.owners.workflow}",
-                clause="not_paused",
-            )
-        if pause.destination in (None, destination):
-            told = pause.told(contract.monitoring.restarted_by)
+        if pause.contract != contract.name or pause.destination in (None, destination):
+            told = pause.told_in(contract.name, contract.monitoring.restarted_by)
             raise RefusedError(
                 f"{contract.name}: {destination}: not delivered: {told}: activation status "
-                f"{contract.name}",
+                f"{pause.contract}; owner: {contract.owners.workflow}",
                 clause="not_paused",
             )
 

@@ -31,7 +31,7 @@ def verify(
 ) -> None:
     """Say whether the ledger's words are still what was written.
 
-    Approvals of plans, decisions, pauses, resumes and incidents are chained. Names the first one
+    Gate results, decisions, plan approvals, pauses and incidents are chained. Names the first one
     that was changed, removed, moved or added past this package, and ends with 3. An end that was
     cut off is found only with a head that was kept elsewhere.
     """

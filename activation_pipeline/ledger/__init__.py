@@ -89,17 +89,16 @@ class Ledger:
                         at=at,
                     )
                 )
-            connection.execute(
-                sa.insert(t.evaluations).values(
-                    preparation=evaluation.preparation,
-                    contract=evaluation.contract,
-                    plan=plan.id if plan else None,
-                    results=json.dumps([asdict(result) for result in evaluation.results]),
-                    measures=json.dumps(evaluation.measures, default=str),
-                    message=evaluation.message,
-                    at=at,
-                )
-            )
+            judged = {
+                "preparation": evaluation.preparation,
+                "contract": evaluation.contract,
+                "plan": plan.id if plan else None,
+                "results": json.dumps([asdict(result) for result in evaluation.results]),
+                "measures": json.dumps(evaluation.measures, default=str),
+                "message": evaluation.message,
+                "at": at,
+            }
+            add_sealed(connection, t.evaluations, judged)
             _add_decision(connection, evaluation, evaluation.results, at)
 
     def record_decision(

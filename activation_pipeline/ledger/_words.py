@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
     from sqlalchemy.engine import Connection, Row
 
-WORDS = (t.reviews, t.decisions, t.pauses, t.incidents)
+WORDS = (t.evaluations, t.decisions, t.reviews, t.pauses, t.incidents)
 BEGINNING = "beginning"
 NOTHING = "0" * 64  # stands before the first link
 _CHAINING = 47_112_027  # any number, as long as every process takes the same
@@ -39,6 +39,12 @@ def digest_of_row(table: sa.Table, row: Row[Any]) -> str:
     return digest_of(table.name, {column.name: values[column.name] for column in table.columns})
 
 
+def key_of(table: sa.Table) -> sa.Column[int]:
+    """Name the column that tells one word from another."""
+    (key,) = table.primary_key
+    return cast("sa.Column[int]", key)
+
+
 def hash_of(previous: str, digest: str) -> str:
     """Chain one digest to the link before it."""
     return hashlib.sha256((previous + digest).encode()).hexdigest()
@@ -50,7 +56,7 @@ def begin_chain(connection: Connection) -> None:
     The first link counts them: they are sealed as they stand then, not as they were said.
     """
     older = [
-        (row.at, table.name, row.id, digest_of_row(table, row))
+        (row.at, table.name, _key(table, row), digest_of_row(table, row))
         for table in WORDS
         for row in connection.execute(sa.select(table))
     ]
@@ -68,7 +74,7 @@ def add_sealed(connection: Connection, table: sa.Table, values: Mapping[str, Any
     key = connection.execute(sa.insert(table).values(**values)).inserted_primary_key
     word = int(cast("Row[Any]", key)[0])
     # As it was stored: a column's default belongs to it, too.
-    row = connection.execute(sa.select(table).where(table.c.id == word)).one()
+    row = connection.execute(sa.select(table).where(key_of(table) == word)).one()
     _link(connection, table.name, word, digest_of_row(table, row), at=row.at)
     return word
 
@@ -77,12 +83,12 @@ def with_links(table: sa.Table, which: sa.ColumnElement[bool]) -> sa.Select[Any]
     """Read a table's rows, oldest first, each with every link that seals it, or with none."""
     c = t.chain.c
     links = (c.previous.label("before"), c.digest.label("sealed"), c.hash.label("chained"))
-    mine = sa.and_(c.kind == table.name, c.word == table.c.id)
+    mine = sa.and_(c.kind == table.name, c.word == key_of(table))
     return (
         sa.select(table, *links)
         .outerjoin(t.chain, mine)
         .where(which)
-        .order_by(table.c.id, t.chain.c.id)
+        .order_by(key_of(table), t.chain.c.id)
     )
 
 
@@ -98,7 +104,11 @@ def intact_rows(
 ) -> Sequence[Row[Any]]:
     """List a table's rows, oldest first, but for those that the chain does not hold as they are."""
     rows = connection.execute(with_links(table, which))
-    return tuple({row.id: row for row in rows if is_intact(table, row)}.values())
+    return tuple({_key(table, row): row for row in rows if is_intact(table, row)}.values())
+
+
+def _key(table: sa.Table, row: Row[Any]) -> int:
+    return int(row._mapping[key_of(table).name])  # noqa: SLF001 - SQLAlchemy's public spelling
 
 
 def take_turn(connection: Connection) -> None:

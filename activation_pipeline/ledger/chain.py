@@ -1,8 +1,9 @@
 """The chain over the ledger's words: are they still what was written, in their order?
 
-Plan approvals, decisions, pauses, resumes and incidents are chained. Walking the chain finds what
-was changed, removed, reordered or added past the package. What it cannot find by itself is an end
-that was cut off, or a whole chain that was written anew: for that, keep its head elsewhere.
+Gate results, decisions, plan approvals, pauses, resumes and incidents are chained. Walking the
+chain finds what was changed, removed, reordered or added past the package. What it cannot find by
+itself is an end that was cut off, or a whole chain that was written anew: for that, keep its head
+elsewhere.
 """
 
 from __future__ import annotations
@@ -22,6 +23,7 @@ from activation_pipeline.ledger._words import (
     digest_of_row,
     hash_of,
     intact_rows,
+    key_of,
 )
 
 if TYPE_CHECKING:
@@ -124,12 +126,14 @@ class Chain:
         )
 
     def holds_decision(self, preparation: int) -> bool:
-        """Say whether the newest decision on a preparation is the one that was written."""
+        """Say whether a preparation's gate results and newest decision are as they were written."""
         d = t.decisions.c
         mine = d.preparation == preparation
+        judged = t.evaluations.c.preparation == preparation
         with reading(self._engine).begin() as connection:
             newest = connection.scalar(sa.select(sa.func.max(d.id)).where(mine))
-            return bool(intact_rows(connection, t.decisions, d.id == newest))
+            decided = intact_rows(connection, t.decisions, d.id == newest)
+            return bool(decided and intact_rows(connection, t.evaluations, judged))
 
 
 def _one_moment(engine: Engine) -> Engine:
@@ -140,8 +144,9 @@ def _one_moment(engine: Engine) -> Engine:
 
 
 def _digests(connection: Connection, table: sa.Table) -> dict[int, tuple[str, str]]:
-    rows = connection.execute(sa.select(table).order_by(table.c.id))
-    return {row.id: (digest_of_row(table, row), row.at) for row in rows}
+    key = key_of(table)
+    rows = connection.execute(sa.select(table, key.label("word")).order_by(key))
+    return {row.word: (digest_of_row(table, row), row.at) for row in rows}
 
 
 def _faults(links: Sequence[Link]) -> Iterator[Finding | None]:

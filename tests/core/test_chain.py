@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import json
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import asdict, replace
 from datetime import timedelta
 from typing import TYPE_CHECKING, Any
 
@@ -29,7 +31,7 @@ if TYPE_CHECKING:
 
 SOUND = evidence()
 HOUR = timedelta(hours=1)
-EACH = {"reviews": 2, "decisions": 1, "pauses": 2, "incidents": 1}
+EACH = {"evaluations": 1, "decisions": 1, "reviews": 2, "pauses": 2, "incidents": 1}
 
 
 def say_everything(ledger: Ledger) -> None:
@@ -122,7 +124,7 @@ def test_words_in_another_order_are_found(ledger: Ledger) -> None:
     place = t.chain.c.id
     swap = [
         sa.update(t.chain).where(place == old).values(id=new)
-        for old, new in ((5, 99), (6, 5), (99, 6))
+        for old, new in ((6, 99), (7, 6), (99, 7))
     ]
     found = tamper(ledger, *swap)
     assert told(found)[0] == ("reordered", "pauses", 2)
@@ -130,7 +132,7 @@ def test_words_in_another_order_are_found(ledger: Ledger) -> None:
 
 
 def test_a_link_that_was_mended_to_fit_its_word_is_found(ledger: Ledger) -> None:
-    found = tamper(ledger, sa.update(t.chain).where(t.chain.c.id == 3).values(digest="0" * 64))
+    found = tamper(ledger, sa.update(t.chain).where(t.chain.c.id == 4).values(digest="0" * 64))
     assert told(found) == [("changed", "reviews", 1)]
 
 
@@ -303,3 +305,22 @@ def test_a_forged_decision_lets_no_plan_go(company: Company, forgery: str) -> No
     assert company.destination.received == []
     sign(company, contract, plan(company, contract))
     assert send(company, contract).outcome == "delivered"
+
+
+def test_gate_results_that_were_changed_let_no_plan_go_though_somebody_signs(
+    company: Company,
+) -> None:
+    """Whoever signs in good faith would sum up results that no gate gave."""
+    company.add("A")
+    company.add("B")
+    company.add("B")
+    contract = build(company)
+    first = plan(company, contract)
+    assert {each.gate for each in first.results if each.stops} == {"grain_unique", "change_volume"}
+    better = [replace(each, passed=each.gate != "change_volume") for each in first.results]
+    results = json.dumps([asdict(each) for each in better])
+    with company.runtime() as runtime:
+        tamper(runtime.ledger, sa.update(t.evaluations).values(results=results))
+    assert sign(company, contract, first).decision == "launch"
+    with pytest.raises(RefusedError, match=r"gate results or the decision .* activation verify"):
+        send(company, contract)
