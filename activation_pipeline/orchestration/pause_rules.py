@@ -42,8 +42,8 @@ def rule_definitions(
     """Make the sensor ``pause_rules`` and the job ``restore_previous`` for these contracts."""
     if not contracts:
         return dg.Definitions()
-    job = _restore_job(contracts, clock=clock)
-    return dg.Definitions(jobs=[job], sensors=[_rule_sensor(contracts, job, clock=clock)])
+    job, sensor = _restore_job(contracts, clock=clock), _rule_sensor(contracts, clock=clock)
+    return dg.Definitions(jobs=[job], sensors=[sensor])
 
 
 def _restore_job(contracts: Collection[str], *, clock: Callable[[], datetime]) -> dg.JobDefinition:
@@ -84,11 +84,11 @@ def _restore(activation: ActivationResource, *, clock: Callable[[], datetime]) -
 
 
 def _rule_sensor(
-    contracts: Mapping[str, Contract], job: dg.JobDefinition, *, clock: Callable[[], datetime]
+    contracts: Mapping[str, Contract], *, clock: Callable[[], datetime]
 ) -> dg.SensorDefinition:
     @dg.sensor(
         name="pause_rules",
-        job=job,
+        job_name=RESTORE_JOB,
         minimum_interval_seconds=EVERY_S,
         default_status=dg.DefaultSensorStatus.RUNNING,
         description="Pauses a contract that breaks a limit of its monitoring.pause_when.",
