@@ -44,13 +44,16 @@ def next_steps(
     if evaluation.plan is None:
         cause = f"mend what stopped the plan: {evaluation.message}"
         return (Step(owners.source_model, cause), again)
-    stopped = [*_resumes(contract, pauses), *_approvals(contract, evaluation.plan, evaluation.at)]
+    failing = [result for result in evaluation.results if result.stops]
+    stopped = [*_resumes(contract, pauses)]
+    # A word that was taken back since the gates is not among what they found.
+    if not failing or any(result.gate in _APPROVAL_GATES for result in failing):
+        stopped += _approvals(contract, evaluation.plan, evaluation.at)
     if fingerprint(contract) != evaluation.plan.fingerprint:
         changed = Step(
             owners.workflow, "the contract changed since this plan: plan again", again.command
         )
         return (*stopped, changed)
-    failing = [result for result in evaluation.results if result.stops]
     steps = [*stopped]
     others = [r for r in failing if r.gate not in _APPROVAL_GATES and r.gate != "not_paused"]
     steps += [_mended(result) for result in others if result.signer is None]

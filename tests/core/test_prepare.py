@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from activation_pipeline.contract import Contract
     from activation_pipeline.destinations import Target
 
-EVERYTHING = [{"change_volume": {"add": 1.0, "update": 1.0, "clear": 1.0}}]
+EVERYTHING = [{"change_volume": {"add": 1.0, "update": 1.0, "clear": 1.0, "since_review": 1.0}}]
 
 
 @dataclass
