@@ -39,8 +39,9 @@ def expiry_definitions(
     """Make the job and the sensor for these contracts; without any there is neither."""
     if not contracts:
         return dg.Definitions()
-    job = expiry_job(contracts, clock=clock)
-    return dg.Definitions(jobs=[job], sensors=[expiry_sensor(contracts, job, clock=clock)])
+    return dg.Definitions(
+        jobs=[expiry_job(contracts, clock=clock)], sensors=[expiry_sensor(contracts, clock=clock)]
+    )
 
 
 def expiry_job(contracts: Collection[str], *, clock: Callable[[], datetime]) -> dg.JobDefinition:
@@ -108,13 +109,15 @@ def _expire(activation: ActivationResource, *, clock: Callable[[], datetime]) ->
 
 
 def expiry_sensor(
-    contracts: Collection[str], job: dg.JobDefinition, *, clock: Callable[[], datetime]
+    contracts: Collection[str], *, clock: Callable[[], datetime]
 ) -> dg.SensorDefinition:
     """Make the sensor ``expiry``, which runs as soon as the definitions are loaded."""
 
     @dg.sensor(
         name="expiry",
-        job=job,
+        # By name: a sensor with the job itself is made again when resources are bound, with a
+        # parameter that Dagster calls beta.
+        job_name=EXPIRE_JOB,
         minimum_interval_seconds=_EVERY_S,
         default_status=dg.DefaultSensorStatus.RUNNING,
         description="Asks for expire_contract once something is over that nobody dealt with.",
