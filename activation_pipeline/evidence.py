@@ -129,6 +129,10 @@ class Pause:
     since: datetime
     until: datetime | None
 
+    def stops_all_of(self, contract: str) -> bool:
+        """Say whether all of a contract stops: by its own word, or another's on its fields."""
+        return self.destination is None or self.contract != contract
+
     def told(self, restarted_by: str | None) -> str:
         """Tell who paused since when, until when and why, and who restarts, where that is known.
 
@@ -141,6 +145,12 @@ class Pause:
             f"{without_addresses(self.by)}: {without_addresses(self.reason)}"
         )
         return f"{told}; {restarted_by} may restart" if restarted_by else told
+
+    def told_in(self, contract: str, restarted_by: str) -> str:
+        """Tell it in one contract's words, where it may be a pause of another one."""
+        if self.contract == contract:
+            return self.told(restarted_by)
+        return f"writes what {self.contract} writes, and that is {self.told(None)}"
 
 
 @dataclass(frozen=True, slots=True)

@@ -149,11 +149,12 @@ def definition_unchanged(evidence: Evidence) -> Verdict:
 
 @gate(owner="workflow", always=True)
 def not_paused(evidence: Evidence) -> Verdict:
-    """Nobody has paused this contract."""
-    found = [pause for pause in evidence.pauses if pause.destination is None]
+    """Nobody has paused this contract, or another one that writes the same."""
+    contract = evidence.contract
+    found = [pause for pause in evidence.pauses if pause.stops_all_of(contract.name)]
     if not found:
         return Verdict(passed=True, message="not paused", observed=0, limit=0)
-    message = found[0].told(evidence.contract.monitoring.restarted_by)
+    message = found[0].told_in(contract.name, contract.monitoring.restarted_by)
     return Verdict(passed=False, message=message, observed=len(found), limit=0)
 
 

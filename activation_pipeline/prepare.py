@@ -134,7 +134,7 @@ def _evidence(
         faults=faults,
         efforts=_efforts(contract, runtime, plan, faults),
         reviews=runtime.ledger.reviews(contract.name),
-        pauses=runtime.ledger.pauses(contract.name, now=now),
+        pauses=runtime.ledger.pauses(contract.name, now=now, owned=contract.owned()),
         previous=runtime.ledger.previous(
             contract.name,
             delivered=not (contract.launch.caveats and contract.launch.caveats.alert_only),

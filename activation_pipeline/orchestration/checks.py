@@ -52,7 +52,7 @@ def gate_checks(contract: Contract, *, clock: Callable[[], datetime]) -> dg.Asse
         can_subset=True,
     )
     def checks(activation: ActivationResource) -> Iterator[dg.AssetCheckResult]:
-        found = _read(contract.name, activation, now=clock())
+        found = _read(contract, activation, now=clock())
         chosen = dg.AssetCheckExecutionContext.get().selected_asset_check_keys
         for check in sorted(chosen, key=lambda each: each.name):
             yield _result(contract, check, found, stops=stops[check.name])
@@ -78,11 +78,12 @@ def _spec(key: dg.AssetKey, spec: GateSpec) -> dg.AssetCheckSpec:
     )
 
 
-def _read(name: str, activation: ActivationResource, *, now: datetime) -> Found:
+def _read(contract: Contract, activation: ActivationResource, *, now: datetime) -> Found:
     """Read the newest evaluation and the pauses; a fault becomes the result of every check."""
+    name = contract.name
     try:
         with activation.opened() as runtime:
-            pauses = runtime.ledger.pauses(name, now=now)
+            pauses = runtime.ledger.pauses(name, now=now, owned=contract.owned())
             return _judged(name, runtime.ledger.newest(name), pauses)
     except ActivationError as error:
         return Found(fault=str(error))
@@ -135,7 +136,7 @@ def pause_result(
 
     The sync of a paused destination refuses by itself, and the others go on.
     """
-    whole = [pause for pause in pauses if pause.destination is None]
+    whole = [pause for pause in pauses if pause.stops_all_of(contract.name)]
     told = "; ".join(describe_pause(contract, pause) for pause in pauses)
     return dg.AssetCheckResult(
         passed=not whole,
@@ -154,4 +155,4 @@ def pause_result(
 def describe_pause(contract: Contract, pause: Pause) -> str:
     """Tell what is paused since when, until when, by whom and why, and who may restart."""
     what = pause.destination or contract.name
-    return f"{what}: {pause.told(contract.monitoring.restarted_by)}"
+    return f"{what}: {pause.told_in(contract.name, contract.monitoring.restarted_by)}"

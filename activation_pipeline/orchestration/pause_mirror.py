@@ -43,10 +43,11 @@ def pause_mirror(
     def sensor(
         context: dg.SensorEvaluationContext, activation: ActivationResource
     ) -> dg.SkipReason:
+        now = clock()
         try:
             with activation.opened() as runtime:
-                now = clock()
-                found = {c.name: runtime.ledger.pauses(c.name, now=now) for c in contracts}
+                ledger = runtime.ledger
+                found = {c.name: ledger.pauses(c.name, now=now, owned=c.owned()) for c in contracts}
         except ActivationError as error:
             return dg.SkipReason(f"the ledger could not be read: {error}")
         shown = _shown(context.instance, contracts)
