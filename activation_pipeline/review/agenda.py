@@ -116,8 +116,8 @@ def _left_alone(contract: Contract, *, counted: bool) -> Iterator[str]:
 def _blocks(contract: Contract) -> Iterator[str]:
     terms = terms_of(contract)
     yield (
-        f"Approved by {', '.join(terms.by)}, which holds {written_duration(terms.valid_for)}, for "
-        "this version, its models' logic and these accounts. At a limit a gate passes."
+        f"Has to be approved by {', '.join(terms.by)}: for this version, its models' logic and "
+        f"these accounts, for {written_duration(terms.valid_for)}. At a limit a gate passes."
     )
 
 

@@ -53,22 +53,20 @@ def _of_plan(contract: Contract, waterfall: Waterfall) -> Iterator[Question]:
     unsure = 0
     for fall in waterfall.falls:
         if fall.label == "review" and fall.count:
-            yield Question(
-                fall.owner, f"{fall.count:,} wait for a person ({fall.reason}): in or out?"
-            )
+            wait = "waits" if fall.count == 1 else "wait"
+            text = f"{fall.count:,} {wait} for a person ({fall.reason}): in or out?"
+            yield Question(fall.owner, text)
         unsure += fall.count if fall.label in ("ambiguous", "colliding") else 0
     if unsure:
-        yield Question(
-            contract.owners.source_model,
-            f"{unsure:,} candidates find several records, or share one: which is right?",
-        )
+        text = f"Ambiguous or colliding: {unsure:,}. Which of their records is right?"
+        yield Question(contract.owners.source_model, text)
     for flow in waterfall.flows:
         capped = flow.eligible.get(f"{HELD_BACK}caveat", 0)
         if capped:
             yield Question(
                 contract.owners.workflow,
-                f"{flow.destination}: {capped:,} eligible stay back for the caveat: what has to "
-                "be seen before they go?",
+                f"{flow.destination}: {capped:,} eligible held back by the caveat: what has "
+                "to be seen before they go?",
             )
 
 

@@ -102,8 +102,8 @@ def test_the_waterfall_adds_up_and_every_reason_is_sampled(company: Company) -> 
     assert made.verdict == "pause"
     assert {gate.word for gate in made.gates} == {"passed", "stops"}
     asked = " ".join(question.text for question in made.questions)
-    assert "1 wait for a person (review_a)" in asked
-    assert "crm: 2 eligible stay back" in asked
+    assert "1 waits for a person (review_a)" in asked
+    assert "crm: 2 eligible held back" in asked
 
 
 def test_the_sample_is_the_same_when_shown_again_in_either_form(company: Company) -> None:
