@@ -59,8 +59,12 @@ def sync_asset(
         report = _deliver(name, destination, activation, clock=clock)
         dg.AssetExecutionContext.get().log.info(report.headline)
         if report.outcome not in _GREEN:
+            owner = contract.owners.destination_field
             raise dg.Failure(
-                description=report.headline, metadata=report_metadata(report), allow_retries=False
+                description=f"{report.headline}; owner: {owner}; see who with activation export "
+                f"{name}",
+                metadata=report_metadata(report),
+                allow_retries=False,
             )
         return dg.MaterializeResult(metadata=report_metadata(report))
 

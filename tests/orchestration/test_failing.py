@@ -39,6 +39,8 @@ def test_a_delivery_that_lost_records_is_red_with_its_counts(yard: Yard) -> None
     counts = {name: value.value for name, value in told.metadata.items()}
     assert (counts["planned"], counts["accepted"], counts["rejected"]) == (RECORDS, 4, 5)
     assert "delivered in part: 4 of 9 accepted, 5 rejected" in told.description
+    assert "; owner: salesforce_admin; see who with activation export " in told.description
+    assert counts["runbook"] == "docs/runbook.md#delivered_in_part"
     assert not done.get_asset_materialization_events()
 
 
