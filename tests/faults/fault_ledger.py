@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import sqlite3
+from contextlib import closing
 from typing import TYPE_CHECKING
 
 import pyarrow.parquet as pq
@@ -64,13 +66,13 @@ def accounts_for_every_row(place: FaultPlace, rows: int, *, finished: bool) -> b
 
 def spoken_text(place: FaultPlace) -> list[str]:
     """List every text of the ledger but the names of records and the words of people."""
-    tables = place.ledger_rows("select name from sqlite_master where type = 'table'")
-    found = []
-    for (table,) in tables:
-        columns = place.ledger_rows(f"select name from pragma_table_info('{table}')")
-        names = [name for (name,) in columns if name not in _NAMING]
-        rows = place.ledger_rows(f"select {', '.join(names)} from {table}")
-        found += [str(value) for row in rows for value in row if isinstance(value, str)]
+    found: list[str] = []
+    with closing(sqlite3.connect(place.company.ledger)) as ledger:
+        for (table,) in ledger.execute("select name from sqlite_master where type = 'table'"):
+            columns = ledger.execute(f"select name from pragma_table_info('{table}')")
+            names = [f'"{name}"' for (name,) in columns if name not in _NAMING]
+            rows = ledger.execute(f"select {', '.join(names)} from {table}")
+            found += [value for row in rows for value in row if isinstance(value, str)]
     return found
 
 
