@@ -6,7 +6,7 @@ Importing this package stays cheap: use cases are imported by the command that n
 
 from __future__ import annotations
 
-from activation_pipeline.cli import auditing, on_call, watching  # noqa: F401 - commands join
+from activation_pipeline.cli import auditing, on_call, ruling, watching  # noqa: F401 - commands join
 from activation_pipeline.cli.app import app, main
 
 __all__ = ["app", "main"]

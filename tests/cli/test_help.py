@@ -18,7 +18,7 @@ ROOT = Path(__file__).parents[2]
 COMMANDS = (
     "validate", "plan", "review", "approve", "sync", "status", "explain", "export",
     "export-ledger", "sandbox", "board", "verify", "pause", "resume", "rollback", "freeze",
-    "expire", "watch",
+    "expire", "pause-rules", "reviewed", "watch",
 )  # fmt: skip
 
 
