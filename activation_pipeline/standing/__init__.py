@@ -41,8 +41,10 @@ def standing(contract: Contract, runtime: Runtime, *, now: datetime) -> Standing
     """Tell how a valid contract stands at a moment (UTC)."""
     found = status(contract, runtime, now=now)
     evaluation = found.evaluation or runtime.ledger.newest(contract.name, finished=True)
+    # A pause holds whatever writes the same fields, also under another contract's name.
+    pauses = runtime.ledger.pauses(contract.name, now=now, owned=contract.owned(None))
     states = [
-        *_paused(found.pauses, contract.monitoring.restarted_by),
+        *_paused(contract.name, pauses, contract.monitoring.restarted_by),
         *_expired(contract, found, evaluation, runtime),
         *blocked(contract, found, evaluation, runtime, now=now),
         *_overdue(contract, runtime, now=now),
@@ -66,9 +68,13 @@ def standings(
     }
 
 
-def _paused(pauses: tuple[Pause, ...], restarted_by: str | None) -> list[Standing]:
-    ordered = sorted(pauses, key=lambda each: each.destination or "")
-    return [of_pause(pause, restarted_by=restarted_by) for pause in ordered]
+def _paused(name: str, pauses: tuple[Pause, ...], restarted_by: str | None) -> Iterator[Standing]:
+    for pause in sorted(pauses, key=lambda each: (each.contract != name, each.destination or "")):
+        found = of_pause(pause, restarted_by=restarted_by)
+        if pause.contract != name:
+            message = f"{pause.contract}, which writes the same, is paused: {found.message}"
+            found = replace(found, contract=name, message=message)
+        yield found
 
 
 def _expired(
@@ -160,7 +166,7 @@ def _malformed(name: str, checked: Checked, runtime: Runtime, *, now: datetime) 
     )
     restarted_by = known(checked, "monitoring", "restarted_by")
     pauses = runtime.ledger.pauses(name, now=now)
-    return first_of([*_paused(pauses, restarted_by), blocked])
+    return first_of([*_paused(name, pauses, restarted_by), blocked])
 
 
 def known(checked: Checked, section: str, name: str) -> Any:

@@ -110,6 +110,17 @@ def test_a_pause_comes_before_what_blocks_and_names_who_may_restart(runtime: Run
     assert standing(CONTRACT, runtime, now=NOW + 8 * HOUR).state == "blocked"
 
 
+def test_a_pause_of_a_contract_that_writes_the_same_holds_this_one_too(runtime: Runtime) -> None:
+    judged(runtime.ledger, CONTRACT)
+    word = Pause("old_name", None, "demo_cs_director", "wrong bands", NOW, None)
+    runtime.ledger.pause(word, owned=CONTRACT.owned(None))
+    found = standing(CONTRACT, runtime, now=NOW)
+    assert (found.contract, found.state) == (OURS, "paused")
+    assert found.message == "old_name, which writes the same, is paused: wrong bands"
+    assert found.next_step is not None
+    assert str(found.next_step.command).startswith("activation resume old_name ")
+
+
 def test_what_paused_by_itself_names_its_rule(runtime: Runtime) -> None:
     judged(runtime.ledger, CONTRACT)
     pause(runtime, "activation", "rejected_above: 3% of 1,200 rejected, at most 2%", "crm")
