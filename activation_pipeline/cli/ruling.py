@@ -21,7 +21,7 @@ def pause_rules(
     ] = False,
     as_json: AsJson = False,
 ) -> None:
-    """Show each pause rule against its limit, and pause what breaks one.
+    """Show every pause rule's limit, and pause what breaks one.
 
     Dagster's sensor does the same twice a minute. What on_pause asks to be undone is undone.
     """
