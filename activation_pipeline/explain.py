@@ -81,7 +81,7 @@ class Held:
 
 @dataclass(frozen=True)
 class Undoing:
-    """One undo or expiry of this key, oldest first: what was put back, why something was left alone."""
+    """One undo or expiry of this key, oldest first: what was written, why some was left alone."""
 
     incident: Incident
     changes: tuple[Change, ...]

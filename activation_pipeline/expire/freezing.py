@@ -23,12 +23,13 @@ from activation_pipeline.expressions import any_of, column, named, timestamp
 from activation_pipeline.python_values import python_rows
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping, Sequence
+    from collections.abc import Container, Iterable, Iterator, Mapping, Sequence
     from datetime import datetime
     from pathlib import Path
 
     from activation_pipeline.amending.ours import Row
     from activation_pipeline.contract import Contract
+    from activation_pipeline.destinations import LiveRecord
     from activation_pipeline.expiry.ages import Values
     from activation_pipeline.expiry.opening import Action
     from activation_pipeline.plan import PlanPart
@@ -121,7 +122,7 @@ def freeze_expiry(
     tally = Tally()
 
     def pieces() -> Iterator[Judged]:
-        for piece in _ended(case, place, over):
+        for piece in _ended(case, engine, place, over):
             for row, found in piece:
                 tally.add(row["key"], found.deed, found.left)
             written = [found.row for _, found in piece if found.row is not None]
@@ -167,37 +168,56 @@ def part_schema(over: pa.Schema) -> pa.Schema:
     return pa.schema(columns)
 
 
-def _ended(case: Case, place: Place | None, over: Path) -> Iterator[list[tuple[Row, Ended]]]:
-    creates = case.contract.destinations[case.destination].behavior in {"upsert", "create_only"}
+def _ended(
+    case: Case, engine: Engine, place: Place | None, over: Path
+) -> Iterator[list[tuple[Row, Ended]]]:
     if place is None:
         with pq.ParquetFile(over) as file:
             for batch in file.iter_batches():
                 yield [(row, Ended(left=said(row, case.words))) for row in python_rows(batch)]
         return
-    last: tuple[str, set[str]] = ("", set())
+    creates = case.contract.destinations[case.destination].behavior in {"upsert", "create_only"}
+    written: set[str] = set()
     for rows in place.pieces(over):
         mine = [row for row in rows if any(row[f"end:{name}"] for name in case.words)]
-        live = iter(place.look_up(mine, place.target.fields))
+        live = place.look_up(mine, place.target.fields)
+        by_row = {id(row): record for row, record in zip(mine, live, strict=True)}
+        elsewhere = _known_otherwise(engine, zip(mine, live, strict=True))
         found = []
         for row in rows:
             told = said(row, case.words)
             ended = Ended(left=told)
-            if any(row[f"end:{name}"] for name in case.words):
-                ended = end(place.reach, row, next(live), told, creates=creates)
-            if last[0] != row["key"]:
-                last = row["key"], set()
-            found.append((row, _once(ended, last[1])))
+            if id(row) in by_row:
+                ended = end(place.reach, row, by_row[id(row)], told, creates=creates)
+            found.append((row, _once(ended, written, elsewhere)))
         yield found
 
 
-def _once(ended: Ended, seen: set[str]) -> Ended:
-    """Write a record once, also where we know it under its old and its new id."""
+def _known_otherwise(engine: Engine, looked_up: Iterable[tuple[Row, LiveRecord]]) -> set[str]:
+    """Name the records that we hold under their own id and found under an older one, too.
+
+    A record that a plan makes has an id that nobody knows when it is planned; what is refreshed
+    since is refreshed under its own.
+    """
+    others = [r.ids[0] for row, r in looked_up if r.ids and r.ids[0] != row["destination_id"]]
+    if not others:
+        return set()
+    listed = exp.In(
+        this=column("destination_id"), expressions=[exp.Literal.string(each) for each in others]
+    )
+    query = exp.select(column("destination_id")).from_("held").where(listed)
+    return {row["destination_id"] for row in engine.rows(query)}
+
+
+def _once(ended: Ended, written: set[str], elsewhere: Container[str]) -> Ended:
+    """Write a record once, also where we know it under several keys, or an old and a new id."""
     if ended.row is None:
         return ended
-    identifier = ended.row["destination_id"]
-    if identifier in seen:
+    own = ended.row["destination_id"]
+    is_older = own != ended.row["delivered_id"]
+    if own in written or (is_older and own in elsewhere):
         return Ended(left=(*ended.left, "under_another_id"))
-    seen.add(identifier)
+    written.add(own)
     return Ended(_dated(ended.row), ended.left)
 
 

@@ -166,16 +166,17 @@ def ages_query(values: Values, refreshes: Sequence[exp.Query], *, unknown: datet
     every: exp.Query = first
     for each in others:
         every = every.union(each, distinct=False)
+    # By record, whatever the key: one that got a new key is refreshed under that one.
     newest = (
         exp.select(
-            *(column(name) for name in _KEYS),
+            column("destination_id"),
             *(
                 named(exp.Max(this=column(f"refreshed:{name}")), f"refreshed:{name}")
                 for name in values.names
             ),
         )
         .from_(every.subquery("every"))
-        .group_by(*(column(name) for name in _KEYS))
+        .group_by(column("destination_id"))
     )
     undated = exp.Case().when(is_null(column("as_of", "h")), column("at", "t"))
     output = [
@@ -190,7 +191,7 @@ def ages_query(values: Values, refreshes: Sequence[exp.Query], *, unknown: datet
     ]
     output += [column(f"sent:{name}", "b") for name in values.fields]
     output.append(column("as_of_before", "b"))
-    on = exp.and_(*(column(name, "h").eq(column(name, "n")) for name in _KEYS))
+    on = column("destination_id", "h").eq(column("destination_id", "n"))
     dated = column("position", "h").eq(column("position", "t"))
     return (
         exp.select(exp.Column(this=exp.Star(), table=exp.to_identifier("h")), *output)

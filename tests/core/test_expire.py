@@ -22,7 +22,7 @@ from expiring_company import (
     score,
     wait,
 )
-from undoing_company import EVERY_CHANGE, bands, held, incidents, ledger_rows, undo
+from undoing_company import EVERY_CHANGE, Strict, bands, held, incidents, ledger_rows, undo
 
 from activation_pipeline.errors import RefusedError, RetryableError
 from activation_pipeline.evidence import Pause
@@ -387,3 +387,38 @@ def test_what_was_done_while_it_looked_is_not_done_over(
     assert sorted(received(company)) == list(KEYS)
     assert end(company, contract).is_whole
     assert sorted(received(company)) == list(KEYS)
+
+
+def test_a_record_that_got_another_key_is_refreshed_under_that_one(company: Company) -> None:
+    contract = make_contract(audience_dict(gates=EVERY_CHANGE), definition=company.definition())
+    stock(company, "AB")
+    go(company, contract)
+    wait(company, timedelta(days=4))
+    company.sql(
+        "update mart set id = 'A2' where id = 'A'",
+        "update identity set key = 'A2', destination_key = 'A2' where key = 'A'",
+    )
+    refresh(company, contract, "A2")
+    age(company, -timedelta(days=4) + SECOND)
+    end(company, contract)
+    assert company.destination.members == {"R-A"}
+
+
+def test_a_record_that_we_made_is_emptied_under_its_new_id_unless_that_is_refreshed(
+    company: Company,
+) -> None:
+    company.destination = destination = Strict()
+    mapping = contract_dict()["destinations"]["crm"] | {"behavior": "upsert"}
+    contract = delivered(company, "AB", destinations={"crm": mapping})
+    assert set(destination.records) == {"NEW-A", "NEW-B"}
+    wait(company, timedelta(days=4))
+    company.sql("update identity set destination_id = 'NEW-A' where key = 'A'")
+    refresh(company, contract, "A")
+    age(company, -timedelta(days=4) + SECOND)
+    done = end(company, contract)
+    assert done.tally.counts == {"cleared": 1, "under_another_id": 1}
+    assert {key: each["Band__c"] for key, each in destination.records.items()} == {
+        "NEW-A": "low",
+        "NEW-B": None,
+    }
+    assert held(company, contract)["B"] is None
