@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING
 import dagster as dg
 
 from activation_pipeline.orchestration.naming import job_name, malformed_key
-from activation_pipeline.orchestration.reporting import line_of_contract
+from activation_pipeline.orchestration.reporting import line_of_contract, what_to_do
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -57,7 +57,7 @@ def malformed_definitions(stem: str, checked: Checked, *, file: Path) -> dg.Defi
         check_specs=[dg.AssetCheckSpec(CONTRACT_VALID, asset=key, description=_MEANING)],
     )
     def malformed() -> Iterator[dg.AssetCheckResult]:
-        metadata = {"problems": problems}
+        metadata = {"problems": problems, "runbook": what_to_do("contract")}
         yield dg.AssetCheckResult(
             passed=False, check_name=CONTRACT_VALID, description=headline, metadata=metadata
         )

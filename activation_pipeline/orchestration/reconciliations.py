@@ -13,7 +13,7 @@ import dagster as dg
 
 from activation_pipeline.orchestration.failing import told_to_dagster
 from activation_pipeline.orchestration.naming import reconciliation_key, sync_key
-from activation_pipeline.orchestration.reporting import reconciliation_metadata
+from activation_pipeline.orchestration.reporting import reconciliation_metadata, what_to_do
 from activation_pipeline.orchestration.resources import (
     ActivationResource,  # noqa: TC001 - Dagster reads annotations
 )
@@ -72,14 +72,18 @@ def reconciliation_asset(
 
 
 def _agreement(found: Reconciliation, key: dg.AssetKey, *, limit: float) -> dg.AssetCheckResult:
-    agreed = found.counts.get("agrees", 0)
+    agreed, holds = found.counts.get("agrees", 0), found.drift <= limit
     return dg.AssetCheckResult(
         # The limit is inclusive, as every limit of a contract.
-        passed=found.drift <= limit,
+        passed=holds,
         asset_key=key,
         check_name=AGREES,
         severity=dg.AssetCheckSeverity.ERROR,
         description=f"{agreed} of {found.records} delivered records agree; drift {found.drift:.4f},"
         f" at most {limit:g}",
-        metadata={"observed": float(found.drift), "limit": float(limit)},
+        metadata={
+            "observed": dg.MetadataValue.float(float(found.drift)),
+            "limit": dg.MetadataValue.float(float(limit)),
+            **({} if holds else {"runbook": what_to_do("drift")}),
+        },
     )
