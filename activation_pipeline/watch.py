@@ -144,12 +144,11 @@ def tick(
                 rest.callback(work.guarded, _EXPIRY, contract.name, act)
         for contract in reversed(valid):
             rest.callback(work.guarded, _RULES, contract.name, partial(work.rules, contract))
-    wanted = {role for checked in every.values() for role in alerts.alerted_roles(checked)}
     return Tick(
         at=began,
         contracts=len(every),
         did=tuple(work.did),
         changes=tuple(work.changes),
         told=work.told,
-        silent=tuple(sorted(wanted - set(channels))),
+        silent=alerts.silent_roles(every.values(), channels),
     )

@@ -16,6 +16,7 @@ from activation_pipeline.alerts.telling import Failing, Told, due, tell, told
 from activation_pipeline.standing import known, standings
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable, Mapping
     from datetime import datetime
 
     from activation_pipeline.loading import Checked
@@ -25,7 +26,7 @@ if TYPE_CHECKING:
 __all__ = [
     "PREFIX",
     "Channel", "Failing", "Links", "Told", "alerted_roles", "due", "notice", "read_channels",
-    "read_links", "tell", "told",
+    "read_links", "silent_roles", "tell", "told",
 ]  # fmt: skip
 
 
@@ -48,3 +49,11 @@ def notice(
 def alerted_roles(checked: Checked) -> tuple[str, ...]:
     """List the roles that a contract's file wants told, as far as it can be read."""
     return tuple(known(checked, "monitoring", "alert") or ())
+
+
+def silent_roles(
+    every: Iterable[Checked], channels: Mapping[str, tuple[Channel, ...]]
+) -> tuple[str, ...]:
+    """List the roles that contracts want told and that have no address."""
+    wanted = {role for checked in every for role in alerted_roles(checked)}
+    return tuple(sorted(wanted - set(channels)))

@@ -10,9 +10,10 @@ from __future__ import annotations
 import json
 import threading
 from contextlib import contextmanager
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
 
+from activation_pipeline.alerts import read_channels
 from activation_pipeline.errors import ConfigurationError
 from activation_pipeline.loading import check_all
 from activation_pipeline.manifest import read_manifest
@@ -24,6 +25,7 @@ if TYPE_CHECKING:
     from datetime import datetime
     from pathlib import Path
 
+    from activation_pipeline.alerts import Channel
     from activation_pipeline.loading import Checked
     from activation_pipeline.manifest import Manifest
     from activation_pipeline.runtime import Runtime
@@ -36,12 +38,14 @@ class Installation:
 
     ``runtime`` is for reading, by any thread; ``opened`` gives one of its own to what writes.
     ``contracts`` gives every contract file as it is now; ``clock`` tells the time, UTC.
+    ``channels`` are where each role hears of changes.
     """
 
     runtime: Runtime
     contracts: Callable[[], Mapping[str, Checked]]
     opened: Callable[[], AbstractContextManager[Runtime]]
     clock: Callable[[], datetime]
+    channels: Mapping[str, tuple[Channel, ...]] = field(default_factory=dict)
 
 
 @contextmanager
@@ -66,7 +70,8 @@ def open_installation(
 
     runtime = open_runtime(settings)
     try:
-        yield Installation(runtime, folder.read, opened, clock)
+        channels = read_channels(settings.environment)
+        yield Installation(runtime, folder.read, opened, clock, channels)
     finally:
         runtime.close()
 

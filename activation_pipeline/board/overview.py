@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from datetime import timedelta
 from typing import TYPE_CHECKING
 
+from activation_pipeline import alerts
 from activation_pipeline.board.figures import NONE_YET, Figures, Point, figures, point
 from activation_pipeline.standing import STATES, standings
 from activation_pipeline.status import outcome_of
@@ -20,6 +21,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
     from datetime import datetime
 
+    from activation_pipeline.alerts import Told
     from activation_pipeline.board.installation import Installation
     from activation_pipeline.contract import Contract
     from activation_pipeline.ledger.fleet import Fleet
@@ -55,11 +57,16 @@ class Card:
 
 @dataclass(frozen=True)
 class Overview:
-    """All contracts at one moment, worst first, and how many stand in each state."""
+    """All contracts at one moment, worst first, and how many stand in each state.
+
+    ``told`` says which alert channels fail, ``silent`` which roles have no address.
+    """
 
     cards: tuple[Card, ...]
     counts: Mapping[str, int]
     now: datetime
+    told: Told
+    silent: tuple[str, ...]
 
 
 class Overviews:
@@ -96,7 +103,10 @@ class Overviews:
         cards.sort(key=lambda card: (STATES.index(card.standing.state), card.name))
         states = [card.standing.state for card in cards]
         counts = {str(state): states.count(state) for state in STATES if state in states}
-        return Overview(tuple(cards), counts, now)
+        channels = self._installation.channels
+        told = alerts.told(self._installation.runtime, channels, now=now)
+        silent = alerts.silent_roles(every.values(), channels)
+        return Overview(tuple(cards), counts, now, told, silent)
 
     def _standings(
         self, every: Mapping[str, Checked], fleet: Fleet, *, now: datetime
