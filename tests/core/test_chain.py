@@ -170,6 +170,22 @@ def test_an_older_head_stays_on_the_chain(ledger: Ledger) -> None:
     assert found.head != kept
 
 
+def test_a_beginning_that_was_made_longer_or_cut_off_is_found(ledger: Ledger) -> None:
+    """It says how many words are older, so that nobody adds to them afterwards."""
+    first = t.chain.c.kind == "beginning"
+    assert told(tamper(ledger, sa.update(t.chain).where(first).values(word=9))) == [
+        ("changed", "beginning", 9)
+    ]
+    found = tamper(ledger, sa.delete(t.chain).where(first))
+    assert told(found)[0][:2] == ("gap", "evaluations")
+
+
+def test_a_kind_that_no_table_has_is_found(ledger: Ledger) -> None:
+    last = sa.select(sa.func.max(t.chain.c.id)).scalar_subquery()
+    found = tamper(ledger, sa.update(t.chain).where(t.chain.c.id == last).values(kind="notes"))
+    assert told(found) == [("removed", "notes", 1), ("added", "incidents", 1)]
+
+
 def test_words_older_than_the_chain_are_sealed_when_it_begins(
     ledger: Ledger, ledger_url: str
 ) -> None:
@@ -197,7 +213,10 @@ def test_writers_at_once_do_not_fork_the_chain(ledger: Ledger, ledger_url: str) 
         own.close()
 
     with ThreadPoolExecutor(4) as pool:
-        assert list(pool.map(write, range(4))) == [None] * 4
+        writing = [pool.submit(write, number) for number in range(4)]
+        while not all(each.done() for each in writing):
+            assert ledger.chain.verify().is_sound, "what is written meanwhile is no finding"
+    assert [each.result() for each in writing] == [None] * 4
     found = ledger.chain.verify()
     assert found.is_sound
     assert found.intact["pauses"] == EACH["pauses"] + 20
