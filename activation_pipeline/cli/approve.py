@@ -18,7 +18,12 @@ from activation_pipeline.approval import Terms, lapses, terms_of
 from activation_pipeline.approve import approval_line, sign_plan, subject_now, with_approval
 from activation_pipeline.cli import evaluation as looks
 from activation_pipeline.cli import opening, output
-from activation_pipeline.errors import ContractError
+from activation_pipeline.errors import (
+    ConfigurationError,
+    ContractError,
+    PermanentError,
+    RetryableError,
+)
 from activation_pipeline.loading import load
 from activation_pipeline.people import check_speaker
 from activation_pipeline.steps import next_steps
@@ -89,7 +94,12 @@ def _approve_contract(contract: Contract, found: Settings, word: Word, *, as_jso
     now = opening.now()
     with opening.runtime(found) as runtime:
         check_speaker(word.role, word.by, runtime.people, clause="approved")
-        subject = subject_now(contract, runtime, now=now, accounts=_accounts(word))
+        try:
+            subject = subject_now(contract, runtime, now=now, accounts=_accounts(word))
+        except (ConfigurationError, RetryableError, PermanentError) as error:
+            # Whoever approves need not have the destination's secrets.
+            hint = "or name each account that you approve: --account DESTINATION=ACCOUNT"
+            raise type(error)(f"{error}; {hint}") from None
     line = approval_line(contract, subject, role=word.role, by=word.by, on=now.date())
     path = found.contracts / f"{contract.name}.yaml"
     terms = Terms((word.role,), terms_of(contract).valid_for)

@@ -10,6 +10,11 @@ from installation import NAME
 if TYPE_CHECKING:
     from installation import Installation
 
+
+def text(place: Installation) -> str:
+    return (place.folder / "contracts" / f"{NAME}.yaml").read_text(encoding="utf-8")
+
+
 WORD = ("--as", "cs_director", "--by", 'Dana "D" Doe')
 
 
@@ -92,3 +97,48 @@ def test_the_next_steps_are_commands_that_work(place: Installation) -> None:
             if words[0] == "plan":
                 break
     pytest.fail("the steps never led to a delivery")
+
+
+def test_an_approval_names_the_account_that_the_settings_lead_to(place: Installation) -> None:
+    report = place.report("approve", NAME, *WORD)
+    assert report["destinations"] == {"salesforce": "127.0.0.1"}
+    assert 'destinations: {salesforce: "127.0.0.1"}' in text(place)
+
+
+def test_an_account_is_approved_without_its_secrets(place: Installation) -> None:
+    """Who approves for production is not always somebody who may write there."""
+    del place.environment["SALESFORCE_CLIENT_SECRET"]
+    asked = place.run("approve", NAME, *WORD)
+    assert "SALESFORCE_CLIENT_SECRET" in asked.stderr
+    assert "or name each account that you approve: --account DESTINATION=ACCOUNT" in asked.stderr
+    account = ("--account", "salesforce=acme.my.salesforce.com")
+    assert place.run("approve", NAME, *WORD, *account).exit_code == 0
+    assert 'destinations: {salesforce: "acme.my.salesforce.com"}' in text(place)
+
+
+@pytest.mark.parametrize(
+    ("account", "message"),
+    [
+        ("acme.my.salesforce.com", "write destination=account"),
+        ("salesforce=", "write destination=account"),
+        ("hubspot=1", "hubspot: no such destination; it has salesforce"),
+    ],
+)
+def test_an_account_of_no_destination_approves_nothing(
+    place: Installation, account: str, message: str
+) -> None:
+    before = text(place)
+    result = place.run("approve", NAME, *WORD, "--account", account)
+    assert message in result.stderr
+    assert text(place) == before
+
+
+def test_only_the_people_of_a_role_approve_where_the_settings_name_them(
+    place: Installation,
+) -> None:
+    before = text(place)
+    place.environment["ACTIVATION_PEOPLE_CS_DIRECTOR"] = "demo_director, demo_deputy"
+    refused = place.run("approve", NAME, *WORD)
+    assert (refused.exit_code, text(place)) == (3, before)
+    assert "cs_director: whoever spoke is not one of the 2 people of this role" in refused.stderr
+    assert place.run("approve", NAME, "--as", "cs_director", "--by", "demo_deputy").exit_code == 0
