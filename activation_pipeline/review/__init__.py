@@ -40,6 +40,8 @@ if TYPE_CHECKING:
 
 __all__ = ["Pack", "pack"]
 
+_WORDS = ("stops", "warns", "signed", "passed")  # what has to be talked about comes first
+
 
 @dataclass(frozen=True)
 class _Counted:
@@ -116,7 +118,9 @@ def _judged(made: Pack, evaluation: Evaluation | None) -> Pack:
         made_at=evaluation.at,
         verdict=evaluation.decision,
         stops=tuple(result.gate for result in evaluation.results if result.stops),
-        gates=tuple(map(_gate_line, evaluation.results)),
+        gates=tuple(
+            sorted(map(_gate_line, evaluation.results), key=lambda g: _WORDS.index(g.word))
+        ),
     )
 
 

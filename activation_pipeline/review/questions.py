@@ -81,9 +81,9 @@ def blanks(
     for result in evaluation.results if evaluation else ():
         is_open = not result.passed and result.blocking and result.gate != "sample_review"
         if is_open and result.signer is not None:
-            wanted.setdefault(result.signer, []).append(f"{result.gate} of this plan")
+            wanted.setdefault(result.signer, []).append(f"{result.gate} (this plan)")
     return tuple(
-        Blank(role, " and ".join(what), "; ".join(_recorded(contract, evaluation, role, now)))
+        Blank(role, ", ".join(what), "; ".join(_recorded(contract, evaluation, role, now)))
         for role, what in wanted.items()
     )
 

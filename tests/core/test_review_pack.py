@@ -200,6 +200,41 @@ def test_a_decision_in_two_systems_is_one_sample(company: Company) -> None:
     assert [place.destination for place in made.mapping] == ["crm", "second"]
 
 
+def test_context_for_an_assistant_shows_its_reason_and_its_items(company: Company) -> None:
+    stock(company, ["A-1", "A-2"])
+    fields = {
+        "suggestion": {"from": "band", "allowed": ["low", "high"], "on_null": "flag"},
+        "reason_code": {"from": "band", "role": "meta", "on_null": "flag"},
+    }
+    store = contract_dict()["destinations"]["crm"] | {
+        "kind": "webhook",
+        "behavior": "mirror",
+        "fields": fields,
+    }
+    contract = build(
+        company,
+        workflow=contract_dict()["workflow"] | {"kind": "ai_context"},
+        destinations={"store": store},
+        freshness=contract_dict()["freshness"] | {"on_expiry": "remove"},
+    )
+    plan(company, contract)
+    made = packed(company, contract, show_values=True)
+    columns = {each.field: each for each in made.mapping[0].columns}
+    assert columns["reason_code"].is_meta
+    assert (columns["suggestion"].allowed, columns["suggestion"].on_expiry) == (
+        "low, high",
+        "remove",
+    )
+    effects = [one.effects[0] for one in made.sample]
+    assert [(each.destination, each.what, each.filled) for each in effects] == [
+        ("store", "add", 2),
+        ("store", "add", 2),
+    ]
+    assert [each.name for each in made.conditions if each.name == "ai_context"] == ["ai_context"]
+    for text in (markdown(made), html(made)):
+        assert "Context for an assistant, of high risk" in text
+
+
 def test_an_older_plan_can_be_looked_at_and_says_so(company: Company) -> None:
     stock(company, ["A-1"])
     contract = build(company)
