@@ -42,7 +42,7 @@ def _expired(
         )
     except ActivationError as error:
         if not as_json:
-            output.note(str(error))
+            output.note(exits.told(error))
         return {
             "destination": destination,
             "headline": str(error),

@@ -72,7 +72,7 @@ def _look(contract: Contract, runtime: Runtime) -> Applied:
 
 def _fault(name: str, error: ActivationError, *, as_json: bool) -> dict[str, Any]:
     if not as_json:
-        output.note(str(error))
+        output.note(exits.told(error))
     return {
         "contract": name,
         "exit_code": exits.code_of_error(error),

@@ -42,7 +42,7 @@ def _undone(
         done = rollback(contract, destination, runtime, asked, clock=opening.now)
     except ActivationError as error:
         if not as_json:
-            output.note(str(error))
+            output.note(exits.told(error))
         return {
             "destination": destination,
             "headline": str(error),

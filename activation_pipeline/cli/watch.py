@@ -35,7 +35,7 @@ def loop(look: Callable[[], object], every: timedelta, *, sleep: Callable[[float
         try:
             look()
         except ActivationError as error:
-            output.note(str(error))
+            output.note(exits.told(error))
         sleep(every.total_seconds())
 
 
