@@ -1,19 +1,17 @@
 """The first page's content: how every contract stands, worst first, with its figures.
 
-A standing is read with a dozen queries each, so all of them are kept while the ledger has nothing
-new, for a few seconds at most: some states come with time alone. Everything else is read for all
-contracts at once.
+Standings are kept for a while (see ``keeping``). Everything else is read for all contracts at once.
 """
 
 from __future__ import annotations
 
 import threading
 from dataclasses import dataclass
-from datetime import timedelta
 from typing import TYPE_CHECKING
 
 from activation_pipeline import alerts
 from activation_pipeline.board.figures import NONE_YET, Figures, Point, figures, point
+from activation_pipeline.board.keeping import Keeping
 from activation_pipeline.standing import STATES, standings
 from activation_pipeline.status import outcome_of
 
@@ -30,7 +28,6 @@ if TYPE_CHECKING:
     from activation_pipeline.standing import Standing
 
 SHOWN_PREPARATIONS = 30
-_KEPT_FOR = timedelta(seconds=10)
 
 
 @dataclass(frozen=True)
@@ -77,14 +74,14 @@ class Overviews:
         self._installation = installation
         self._lock = threading.Lock()
         self._points: dict[int, Point] = {}
-        self._kept: tuple[object, datetime, dict[str, Standing]] | None = None
+        self._keeping = Keeping(self._standings)
 
     def read(self) -> Overview:
         """Read how all contracts stand now."""
         now = self._installation.clock()
         every = self._installation.contracts()
         fleet = self._installation.runtime.ledger.fleet
-        found = self._standings(every, fleet, now=now)
+        found = self._keeping.standings(every, fleet.marks(every), now=now)
         points = self._trends(fleet)
         attempts, holdings = fleet.last_attempts(), fleet.holdings()
         cards = [
@@ -108,19 +105,8 @@ class Overviews:
         silent = alerts.silent_roles(every.values(), channels)
         return Overview(tuple(cards), counts, now, told, silent)
 
-    def _standings(
-        self, every: Mapping[str, Checked], fleet: Fleet, *, now: datetime
-    ) -> dict[str, Standing]:
-        # The mark is read first: what is added in between is then read again, never missed.
-        seen = (id(every), fleet.mark())
-        with self._lock:
-            kept = self._kept
-        if kept and kept[0] == seen and timedelta() <= now - kept[1] < _KEPT_FOR:
-            return kept[2]
-        found = standings(every, self._installation.runtime, now=now)
-        with self._lock:
-            self._kept = (seen, now, found)
-        return found
+    def _standings(self, every: Mapping[str, Checked], now: datetime) -> dict[str, Standing]:
+        return standings(every, self._installation.runtime, now=now)
 
     def _trends(self, fleet: Fleet) -> dict[str, tuple[Point, ...]]:
         """Give each contract's last figures; what was judged once never changes."""

@@ -19,7 +19,7 @@ from activation_pipeline.ledger.history import PastAttempt
 from activation_pipeline.ledger.records import Totals
 
 if TYPE_CHECKING:
-    from collections.abc import Collection, Mapping
+    from collections.abc import Collection, Iterable, Mapping
     from datetime import datetime
 
     from sqlalchemy.engine import Engine, Row
@@ -69,15 +69,33 @@ class Fleet:
         """Share the ledger's database."""
         self._engine = reading(engine)
 
-    def mark(self) -> tuple[object, ...]:
-        """Give a value that differs once anything was added that a standing depends on."""
-        ids = [
-            *(t.preparations.c.id, t.evaluations.c.preparation, t.decisions.c.id, t.pauses.c.id),
-            *(t.deliveries.c.id, t.delivery_ends.c.delivery, t.batch_results.c.intent),
-            *(t.incidents.c.id, t.reviews.c.id, t.positions.c.at, t.leases.c.renewed_at),
-        ]
-        newest = (sa.select(sa.func.max(each)).scalar_subquery() for each in ids)
-        return tuple(self._rows(sa.select(*newest))[0])
+    def marks(self, contracts: Iterable[str]) -> dict[str, tuple[object, ...]]:
+        """Give each contract a value that differs once the ledger has something new about it.
+
+        A pause counts for all: it may stop others that write the same field. The batches of a
+        delivery under way do not count; its lease does, which is renewed now and then.
+        """
+        d, ends = t.deliveries, t.delivery_ends
+        ended = sa.select(d.c.contract, d.c.id).join(ends, ends.c.delivery == d.c.id).subquery()
+        newest = {
+            "preparations": (t.preparations.c.contract, t.preparations.c.id),
+            "evaluations": (t.evaluations.c.contract, t.evaluations.c.preparation),
+            "decisions": (t.decisions.c.contract, t.decisions.c.id),
+            "reviews": (t.reviews.c.contract, t.reviews.c.id),
+            "incidents": (t.incidents.c.contract, t.incidents.c.id),
+            "deliveries": (t.deliveries.c.contract, t.deliveries.c.id),
+            "ends": (ended.c.contract, ended.c.id),
+            "positions": (t.positions.c.contract, t.positions.c.at),
+            "leases": (t.leases.c.contract, t.leases.c.renewed_at),
+        }
+        found: dict[str, list[object]] = {name: [] for name in contracts}
+        paused = [tuple(row) for row in self._rows(sa.select(sa.func.max(t.pauses.c.id)))]
+        for table, (contract, last) in newest.items():
+            query = sa.select(contract.label("contract"), sa.func.max(last).label("last"))
+            for row in self._rows(query.group_by(contract)):
+                if row.contract in found:
+                    found[row.contract].append((table, row.last))
+        return {name: (*paused, *seen) for name, seen in found.items()}
 
     def newest_preparations(self, last: int) -> dict[str, tuple[int, ...]]:
         """List each contract's last judged preparations, oldest first."""
