@@ -103,9 +103,9 @@ def review(
     plan: Annotated[str | None, typer.Option(help="An older plan; left out: the newest.")] = None,
     as_json: AsJson = False,
 ) -> None:
-    """Write the launch review's one to two pages: Markdown, or HTML to print.
+    """Write the launch review: Markdown, or HTML to print.
 
-    The sample of a plan is the same whenever and however it is shown.
+    One to two pages; the sample of a plan is the same whenever and however it is shown.
     """
     from activation_pipeline.cli import review as command  # noqa: PLC0415 - keeps --help quick
 
