@@ -99,24 +99,35 @@ def tell(
         clock: tells the time, UTC; asked before every try.
         send: reaches one channel; gives what went wrong, or None.
     """
-    began, sent, down = clock(), 0, set()
+    began, sent = clock(), 0
+    down: set[str] = set()
     for notice, channel in due(runtime, channels, now=began):
-        now = clock()
-        if channel.name in down or now - began > _ALL:
+        if channel.name in down or clock() - began > _ALL:
             continue
-
-        def may(fresh: Notice, name: str = channel.name, now: datetime = now) -> bool:
-            return _may_try(fresh, name, now)
-
-        if not runtime.ledger.transitions.claim(notice, channel.name, may, now=now):
-            continue
-        problem = send(channel, notice.transition, links)
-        end = Attempt(channel.name, "failed" if problem else "sent", problem or "", clock())
-        runtime.ledger.transitions.end(notice, end)
-        sent += problem is None
-        if problem:
+        end = _tried(runtime, notice, channel, links, clock=clock, send=send)
+        if end is not None and end.outcome == "failed":
             down.add(channel.name)
+        sent += end is not None and end.outcome == "sent"
     return told(runtime, channels, sent=sent, now=clock())
+
+
+def _tried(
+    runtime: Runtime,
+    notice: Notice,
+    channel: Channel,
+    links: Links,
+    *,
+    clock: Callable[[], datetime],
+    send: Callable[[Channel, Transition, Links], str | None],
+) -> Attempt | None:
+    """Make one try; None where somebody else's made it needless."""
+    now, log = clock(), runtime.ledger.transitions
+    if not log.claim(notice, channel.name, lambda n: _may_try(n, channel.name, now), now=now):
+        return None
+    problem = send(channel, notice.transition, links)
+    end = Attempt(channel.name, "failed" if problem else "sent", problem or "", clock())
+    log.end(notice, end)
+    return end
 
 
 def told(

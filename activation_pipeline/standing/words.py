@@ -45,7 +45,7 @@ def of_pause(pause: Pause, *, restarted_by: str | None) -> Standing:
 
 def of_expiry(incident: Incident, *, owner: str | None) -> Standing:
     """Tell an expiry as a state."""
-    counts = ", ".join(f"{count} {word}" for word, count in incident.counts.items())
+    counts = ", ".join(f"{word} {count:,}" for word, count in incident.counts.items())
     found = incident.reason.removeprefix(f"{_EXPIRY}: ")
     return Standing(
         contract=incident.contract,

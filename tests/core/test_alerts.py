@@ -1,20 +1,21 @@
-"""Alerts: each change once, to each role, and a channel that fails is shown and tried again."""
+"""Alerts: each change in how a contract stands once, and nothing that is none."""
 
 from __future__ import annotations
 
 import threading
-from datetime import datetime, timedelta
-from typing import TYPE_CHECKING, Any
+from datetime import timedelta
+from typing import TYPE_CHECKING
 
 import pytest
-from alert_channel import TOKEN, alert_channel
-from company import NOW, contract_dict, make_contract
+from alert_channel import alert_channel
+from alert_story import CONTRACT, FILE, HOUR, MINUTE, OURS, look, pause, resume, send
+from company import NOW, contract_dict
 from told_ledger import judged, stop
 
-from activation_pipeline.alerts import Links, due, notice, read_channels, tell
+from activation_pipeline.alerts import notice
 from activation_pipeline.alerts.message import plain
 from activation_pipeline.contract import Contract
-from activation_pipeline.evidence import Pause
+from activation_pipeline.incident import Incident
 from activation_pipeline.ledger import Ledger
 from activation_pipeline.loading import Checked
 
@@ -27,12 +28,6 @@ if TYPE_CHECKING:
     from activation_pipeline.runtime import Runtime
     from activation_pipeline.transition import Transition
 
-CONTRACT = make_contract(contract_dict())
-OURS = CONTRACT.name
-FILE = Checked(f"contracts/{OURS}.yaml", CONTRACT, ())
-MINUTE, HOUR = timedelta(minutes=1), timedelta(hours=1)
-LINKS = Links(runbook="https://wiki.example.com/runbook", board="https://board.example.com/")
-
 
 @pytest.fixture
 def runtime(company: Company) -> Iterator[Runtime]:
@@ -44,24 +39,6 @@ def runtime(company: Company) -> Iterator[Runtime]:
 def chat() -> Iterator[AlertChannel]:
     with alert_channel() as channel:
         yield channel
-
-
-def look(runtime: Runtime, *, at: datetime = NOW, file: Checked = FILE) -> list[str]:
-    return [each.kind for each in notice(OURS, file, runtime, now=at)]
-
-
-def send(runtime: Runtime, *addresses: str, at: datetime = NOW) -> Any:
-    channels = read_channels({"ACTIVATION_ALERT_CS_OPS": " ".join(addresses)})
-    return tell(runtime, channels, LINKS, clock=lambda: at)
-
-
-def pause(runtime: Runtime, reason: str, *, at: datetime = NOW, **more: Any) -> None:
-    word = {"destination": None, "by": "demo_cs_director", "until": None} | more
-    runtime.ledger.pause(Pause(OURS, reason=reason, since=at, **word))
-
-
-def resume(runtime: Runtime, *, at: datetime) -> None:
-    runtime.ledger.resume(Pause(OURS, None, "demo_cs_director", "mended", at, None))
 
 
 def test_a_change_is_told_once_however_often_somebody_looks(
@@ -158,6 +135,26 @@ def test_a_rule_that_paused_is_named_with_what_it_found(
     ]
 
 
+def test_an_expiry_is_told_once_though_the_next_sync_restores_at_once(
+    runtime: Runtime, chat: AlertChannel
+) -> None:
+    judged(runtime.ledger, CONTRACT)
+    look(runtime)
+    reason = "expire_after: 2 records over since 2026-11-20 08:00 UTC, 1 h before; at most 7d"
+    gone = Incident(
+        OURS, "crm", "freshness", "expire", None, None, "activation", reason, {"cleared": 2}, NOW
+    )
+    runtime.ledger.incidents.record(gone)
+    judged(runtime.ledger, CONTRACT, at=NOW + timedelta(seconds=1))
+    assert look(runtime, at=NOW + MINUTE) == ["expired"]
+    assert look(runtime, at=NOW + 2 * MINUTE) == []
+    send(runtime, chat.address, at=NOW + 2 * MINUTE)
+    assert chat.titles == [
+        "renewal_risk: expired (crm) by expire_after (2 records over since 2026-11-20 08:00 UTC, "
+        "1 h before; at most 7d (cleared 2))"
+    ]
+
+
 def test_a_run_that_was_due_and_did_not_come_is_told_without_any_scheduler(
     runtime: Runtime,
 ) -> None:
@@ -239,122 +236,6 @@ def test_two_that_look_at_once_note_a_change_once(company: Company, ledger_url: 
         assert [each.role for each in told] == ["cs_ops", "cs_ops"]
     for ledger in ledgers:
         ledger.close()
-
-
-def test_two_that_send_at_once_send_once(
-    company: Company, ledger_url: str, chat: AlertChannel
-) -> None:
-    with company.runtime() as runtime:
-        own, runtime.ledger = runtime.ledger, Ledger(ledger_url)
-        judged(runtime.ledger, CONTRACT, stop())
-        look(runtime)
-        start = threading.Barrier(2)
-        channels = read_channels({"ACTIVATION_ALERT_CS_OPS": chat.address})
-
-        def go() -> None:
-            start.wait()
-            tell(runtime, channels, LINKS, clock=lambda: NOW)
-
-        threads = [threading.Thread(target=go) for _ in range(2)]
-        for thread in threads:
-            thread.start()
-        for thread in threads:
-            thread.join()
-        runtime.ledger.close()
-        runtime.ledger = own
-    assert len(chat.got) == 1
-
-
-def test_a_channel_that_fails_is_shown_and_tried_again_ever_more_rarely(
-    runtime: Runtime, chat: AlertChannel
-) -> None:
-    judged(runtime.ledger, CONTRACT, stop())
-    look(runtime)
-    chat.status = 503
-    for minute in range(16):
-        found = send(runtime, chat.address, at=NOW + minute * MINUTE)
-    assert len(chat.got) == 5  # after 0, 1, 3, 7 and 15 minutes
-    (fails,) = found.failing
-    assert (fails.role, fails.since, fails.waiting) == ("cs_ops", NOW, 1)
-    assert fails.channel.startswith("json-")
-    chat.status = 200
-    assert send(runtime, chat.address, at=NOW + HOUR).failing == ()
-    assert len(chat.got) == 6
-    assert send(runtime, chat.address, at=NOW + 2 * HOUR).sent == 0
-
-
-def test_a_dead_channel_costs_one_try_and_keeps_no_other_from_being_told(
-    runtime: Runtime, chat: AlertChannel
-) -> None:
-    judged(runtime.ledger, CONTRACT, stop())
-    pause(runtime, "wrong bands")
-    look(runtime)
-    nobody = "json://127.0.0.1:9/x"
-    done = send(runtime, nobody, chat.address)
-    assert (done.sent, [each.waiting for each in done.failing]) == (2, [2])
-    tries = runtime.ledger.transitions.notices(since=NOW - HOUR)
-    assert sum(a.outcome == "failed" for each in tries for a in each.attempts) == 1
-
-
-def test_who_died_while_sending_is_made_up_for(runtime: Runtime, chat: AlertChannel) -> None:
-    """A doubled alert is better than none."""
-    judged(runtime.ledger, CONTRACT, stop())
-    look(runtime)
-    channels = read_channels({"ACTIVATION_ALERT_CS_OPS": chat.address})
-    ((waiting, channel),) = due(runtime, channels, now=NOW)
-    assert runtime.ledger.transitions.claim(waiting, channel.name, lambda _: True, now=NOW)
-    assert send(runtime, chat.address, at=NOW + MINUTE).sent == 0
-    assert send(runtime, chat.address, at=NOW + 3 * MINUTE).sent == 1
-
-
-def test_a_role_without_an_address_is_named_and_told_once_it_has_one(
-    runtime: Runtime, chat: AlertChannel
-) -> None:
-    judged(runtime.ledger, CONTRACT, stop())
-    look(runtime)
-    assert send(runtime).without_address == {"cs_ops": 1}
-    assert send(runtime, chat.address, at=NOW + HOUR).without_address == {}
-    assert len(chat.got) == 1
-
-
-def test_a_new_channel_does_not_hear_old_news_that_another_one_heard(
-    runtime: Runtime, chat: AlertChannel
-) -> None:
-    judged(runtime.ledger, CONTRACT, stop())
-    look(runtime)
-    send(runtime, chat.address)
-    with alert_channel() as second:
-        send(runtime, chat.address, second.address, at=NOW + HOUR)
-        assert second.got == []
-        pause(runtime, "wrong bands", at=NOW + 2 * HOUR)
-        look(runtime, at=NOW + 2 * HOUR)
-        send(runtime, chat.address, second.address, at=NOW + 2 * HOUR)
-        assert len(second.got) == 1
-    assert len(chat.got) == 2
-
-
-def test_no_address_and_no_token_shows_anywhere(
-    runtime: Runtime, chat: AlertChannel, caplog: pytest.LogCaptureFixture
-) -> None:
-    caplog.set_level("DEBUG")
-    chat.status = 500
-    judged(runtime.ledger, CONTRACT, stop())
-    look(runtime)
-    channels = read_channels({"ACTIVATION_ALERT_CS_OPS": f"{chat.address}, nonsense://{TOKEN}"})
-    done = tell(runtime, channels, LINKS, clock=lambda: NOW)
-    assert len(done.failing) == 2
-    kept = runtime.ledger.transitions.notices(since=NOW - HOUR)
-    assert TOKEN not in f"{channels} {done} {kept}"
-    ours = [each for each in caplog.records if not each.name.startswith("urllib3")]
-    assert all(TOKEN not in each.getMessage() for each in ours)
-
-
-def test_addresses_are_separated_by_spaces_or_commas_and_may_hold_commas() -> None:
-    value = " mailto://a:b@example.com?to=x,y , slack://A/B/C\njson://h/p, "
-    found = read_channels({"ACTIVATION_ALERT_CS_OPS": value, "ACTIVATION_ALERT_REVOPS": " "})
-    assert [each.name.partition("-")[0] for each in found["cs_ops"]] == ["mailto", "slack", "json"]
-    assert found["cs_ops"][0].reveal() == "mailto://a:b@example.com?to=x,y"
-    assert "revops" not in found
 
 
 def test_a_reason_steers_no_chat(runtime: Runtime, chat: AlertChannel) -> None:
