@@ -61,8 +61,9 @@ class Values:
 def refreshed_query(values: Values, found: Found) -> exp.Select:
     """Select what one plan refreshed: ``key``, ``destination_id`` and ``refreshed:<field>``.
 
-    Reads ``held``. A record that the plan has no row for, and keeps nothing back of, is as it
-    should be; one that it wrote is refreshed where the value is the one that is held now.
+    Reads ``rest``: what is held and no later plan speaks of. A record that the plan has no row for,
+    and keeps nothing back of, is as it should be; one that it wrote is refreshed where the value is
+    the one that is held now.
     """
     here = column(f"id:{values.destination}", "p")
     same = exp.and_(
@@ -78,7 +79,7 @@ def refreshed_query(values: Values, found: Found) -> exp.Select:
     return (
         exp.select(column("key", "h"), column("destination_id", "h"), *output)
         .from_(exp.alias_(parquet([found.population]), "p", table=True))
-        .join(exp.to_table("held").as_("h"), on=same)
+        .join(exp.to_table("rest").as_("h"), on=same)
         .join(_rows(found.part), on=_is_row("s"), join_type="left")
         .join(_kept_back(found.withheld), on=_is_row("w"), join_type="left")
         .where(column("disposition", "p").eq(exp.Literal.string("eligible")))
@@ -117,6 +118,21 @@ def _refreshed(values: Values, found: Found, name: str) -> exp.Expr:
             held = exp.TryCast(this=held, to=wanted)
         as_of = exp.Case().when(column(source, "p").eq(held), as_of)
     return named(as_of, f"refreshed:{name}")
+
+
+def rest_query(values: Values, refreshed: str) -> exp.Select:
+    """Select what of ``rest`` is still without an age once the table ``refreshed`` is known.
+
+    Older plans bring no younger events, so most of what is held is found in the newest one.
+    """
+    known = [exp.not_(is_null(column(f"refreshed:{name}"))) for name in values.names]
+    dated = exp.select(*map(column, _KEYS)).from_(refreshed).where(exp.and_(*known))
+    return (
+        exp.select(exp.Column(this=exp.Star(), table=exp.to_identifier("h")))
+        .from_(exp.to_table("rest").as_("h"))
+        .join(dated.subquery("w"), on=_is_row("w"), join_type="left")
+        .where(is_null(column("key", "w")))
+    )
 
 
 def delivered_query(values: Values, known: Collection[int]) -> exp.Select:

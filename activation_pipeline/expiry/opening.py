@@ -19,6 +19,7 @@ from activation_pipeline.expiry.ages import (
     ages_query,
     delivered_query,
     refreshed_query,
+    rest_query,
 )
 from activation_pipeline.expressions import column, named, timestamp
 from activation_pipeline.warehouse import parquet
@@ -92,9 +93,21 @@ def open_ages(
     _open_before(engine, values, contract, destination, runtime)
     _open_told(engine, contract, destination, runtime)
     positions = {each for plan in found for each in plan.positions}
-    queries = [delivered_query(values, positions), *(refreshed_query(values, f) for f in found)]
+    queries = [delivered_query(values, positions), *_refreshes(engine, values, found)]
     engine.table("ages", ages_query(values, queries, unknown=since - _INSTANT))
     return values
+
+
+def _refreshes(engine: Engine, values: Values, found: Sequence[Found]) -> Iterator[exp.Query]:
+    """Read the newest plan first, and older ones only for what it says nothing of."""
+    engine.table("rest", exp.select("*").from_("held"))
+    for number, each in enumerate(reversed(found)):
+        name = f"refreshed_{number}"
+        engine.table(name, refreshed_query(values, each))
+        yield exp.select("*").from_(name)
+        engine.table("rest", rest_query(values, name))
+        if not engine.rows(exp.select(exp.Literal.number(1)).from_("rest").limit(1)):
+            return
 
 
 def _found(
