@@ -16,6 +16,7 @@ from sqlglot import exp
 
 from activation_pipeline.delivered import current_query
 from activation_pipeline.errors import ConfigurationError
+from activation_pipeline.expiry.since import expired_query
 from activation_pipeline.expressions import column, named, text
 from activation_pipeline.population import SEPARATOR
 from activation_pipeline.snapshots import publish
@@ -72,7 +73,8 @@ def export(contract: Contract, runtime: Runtime, folder: Path) -> tuple[Exported
 
     Tables: ``included`` and ``excluded`` (the population, with reasons and details); and for each
     destination ``planned_``, ``withheld_`` (by policy), ``not_accepted_`` (rejected, held back at
-    send, unknown) and ``delivered_`` (what it holds from us, over all plans).
+    send, unknown), ``delivered_`` (what it holds from us, over all plans) and ``expired_`` (what
+    each expiry cleared, removed, flagged or left).
 
     Raises:
         ConfigurationError: there is no plan to export, or the folder cannot be written.
@@ -123,6 +125,9 @@ def _tables(
         delivered = _delivered(contract.name, name, runtime)
         if delivered is not None:
             yield f"delivered_{name}", delivered
+        expired = expired_query(contract.name, name, runtime)
+        if expired is not None:
+            yield f"expired_{name}", expired
 
 
 def _not_accepted(

@@ -1,4 +1,4 @@
-"""Which records expired after a plan was made: it compared with what is no longer there.
+"""What expired: since a plan was made, which compared with what is no longer there, or ever.
 
 Sending such a row would make us believe that the fields that it leaves alone still hold what the
 expiry took away, so the record waits for the next plan, which sends all of it.
@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 from sqlglot import exp
 
-from activation_pipeline.expressions import column
+from activation_pipeline.expressions import column, named, timestamp
 from activation_pipeline.warehouse import parquet
 
 if TYPE_CHECKING:
@@ -54,3 +54,43 @@ def _expiries(plan: Plan, destination: str, runtime: Runtime) -> list[Plan]:
         ):
             found.append(other)
     return found
+
+
+def expired_query(contract: str, destination: str, runtime: Runtime) -> exp.Query | None:
+    """Compose what every expiry of a destination did, record by record; None: there was none.
+
+    Returns:
+        ``key``, ``destination_id``, ``expired_at`` (UTC) and ``what``: ``cleared``, ``removed``,
+        ``flagged:<field>``, ``alerted:<field>``, or why something was left alone.
+    """
+    found: exp.Query | None = None
+    for incident in runtime.ledger.incidents.all(contract):
+        if incident.action != "expire" or incident.destination != destination:
+            continue
+        plan = incident.restoring or ""
+        for each in (
+            _told(runtime.snapshots.part(contract, plan, destination), "delivered_id", _deed()),
+            _told(
+                runtime.snapshots.withheld(contract, plan, destination),
+                "destination_id",
+                column("reason"),
+            ),
+        ):
+            if each is not None:
+                dated = each.select(named(timestamp(incident.at), "expired_at"), append=True)
+                found = dated if found is None else found.union(dated, distinct=False)
+    return found
+
+
+def _deed() -> exp.Expr:
+    leaves = column("operation").eq(exp.Literal.string("remove"))
+    case = exp.Case().when(leaves, exp.Literal.string("removed"))
+    return case.else_(exp.Literal.string("cleared"))
+
+
+def _told(file: Path, identifier: str, what: exp.Expr) -> exp.Select | None:
+    if not file.is_file():
+        return None
+    return exp.select(
+        column("key"), named(column(identifier), "destination_id"), named(what, "what")
+    ).from_(parquet([file]))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import csv
 from dataclasses import dataclass
 from datetime import timedelta
 from typing import TYPE_CHECKING
@@ -26,6 +27,7 @@ from undoing_company import EVERY_CHANGE, Strict, bands, held, incidents, ledger
 
 from activation_pipeline.errors import RefusedError, RetryableError
 from activation_pipeline.evidence import Pause
+from activation_pipeline.export import export
 from activation_pipeline.freeze import freeze
 from activation_pipeline.reconcile import reconcile
 
@@ -166,6 +168,11 @@ def test_what_is_flagged_or_alerted_stays_and_is_told_once(
     assert received(company) == []
     end(company, contract, again=True)
     assert [each.counts for each in incidents(company, contract)] == [{said: 5}]
+    with company.runtime() as runtime:
+        export(contract, runtime, company.folder / "out")
+    with (company.folder / "out" / "expired_crm.csv").open(encoding="utf-8", newline="") as file:
+        listed = {row["key"]: row["what"] for row in csv.DictReader(file)}
+    assert listed == dict.fromkeys(KEYS, f"{said}:Band__c")
 
 
 def test_a_dry_run_writes_nothing_anywhere(company: Company) -> None:
