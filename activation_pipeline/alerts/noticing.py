@@ -159,7 +159,9 @@ def _compared(look: Look, last: Transition) -> Iterator[Transition]:
         clause=look.found.clause,
         source=None,
         wrong=wrong,
-        body=_body(look.found, look) | {"message": f"was {was}"} if is_over else {},
+        body=_body(look.found, look) | {"message": f"was {was}", "stands": look.found.headline}
+        if is_over
+        else {},
         at=look.now,
     )
 
@@ -192,6 +194,7 @@ def _told(look: Look, word: PauseWord, *, kind: Kind, message: str, source: str)
         "message": without_addresses(message),
         "by": without_addresses(pause.by),
         "since": word.pause.since.isoformat() if kind == "resumed" else None,
+        "stands": look.found.headline,
     }
     return Transition(
         look.found.contract,
@@ -216,5 +219,5 @@ def _body(state: Standing, look: Look) -> dict[str, Any]:
         "restarted_by": state.restarted_by or look.restarted_by,
         "plan": state.plan or look.found.plan,
         "next": asdict(state.next_step) if state.next_step else None,
-        "stands": look.found.headline,
+        "stands": None if state is look.found else look.found.headline,
     }

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import hashlib
 from dataclasses import dataclass, field
+from datetime import timedelta
 from typing import TYPE_CHECKING
 
 import dagster as dg
@@ -34,6 +35,7 @@ if TYPE_CHECKING:
     from activation_pipeline.transition import Transition
 
 _EVERY_S = 15
+_AGAIN = timedelta(minutes=10)
 
 
 @dataclass
@@ -110,11 +112,17 @@ def _waiting(
 ) -> tuple[str | None, list[str]]:
     """Name what is due by its notices, channels and tries, so that one run is asked for once.
 
-    And the roles for which something waits that have no address.
+    A run that never came is asked for again some minutes later. And the roles for which something
+    waits that have no address.
     """
     channels = alerts.read_channels(settings.environment)
     due = [
-        (notice.id, channel.name, len(notice.tries(channel.name)))
+        (
+            notice.id,
+            channel.name,
+            len(notice.tries(channel.name)),
+            (now - notice.transition.at) // _AGAIN,
+        )
         for notice, channel in alerts.due(runtime, channels, now=now)
     ]
     waiting = alerts.told(runtime, channels, now=now).without_address

@@ -151,7 +151,9 @@ def _running(contract: Contract, evaluation: Evaluation | None) -> Standing:
 def _malformed(name: str, checked: Checked, runtime: Runtime, *, now: datetime) -> Standing:
     """Describe a file that is no contract; a pause in force counts for it as well."""
     owner = known(checked, "owners", "workflow")
-    errors = checked.errors
+    # By its folder and name: an alert goes where nobody knows this machine.
+    file = "/".join(checked.file.split("/")[-2:])
+    errors = [replace(problem, file=file) for problem in checked.errors]
     more = f" (and {len(errors) - 1} more)" if len(errors) > 1 else ""
     blocked = Standing(
         contract=name,
@@ -160,9 +162,7 @@ def _malformed(name: str, checked: Checked, runtime: Runtime, *, now: datetime) 
         message=without_addresses(f"{errors[0]}{more}" if errors else "malformed"),
         since=None,
         owner=owner,
-        next_step=Step(
-            owner or "workflow owner", "mend the file", f"activation validate {checked.file}"
-        ),
+        next_step=Step(owner or "workflow owner", "mend the file", f"activation validate {file}"),
     )
     restarted_by = known(checked, "monitoring", "restarted_by")
     pauses = runtime.ledger.pauses(name, now=now)
