@@ -12,6 +12,7 @@ from dataclasses import asdict, dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 from activation_pipeline import judgement, measures
+from activation_pipeline.accounts import moved
 from activation_pipeline.contract import fingerprint, meaning
 from activation_pipeline.dispositions import ROLE_BASED
 from activation_pipeline.errors import ActivationError
@@ -182,12 +183,17 @@ def _measure(contract: Contract, engine: Engine, frozen: _Frozen, folder: Path) 
 
 
 def _faults(contract: Contract, runtime: Runtime) -> dict[str, tuple[str, ...]]:
-    """Ask every destination whether it takes the mapping; no answer counts as a fault."""
+    """Ask every destination whether it takes the mapping, and is the one that we know.
+
+    No answer counts as a fault.
+    """
     found: dict[str, tuple[str, ...]] = {}
     for name in contract.destinations:
         try:
             faults = runtime.client(contract, name).check(target(contract, name))
-            found[name] = tuple(f"{fault.path}: {fault.message}" for fault in faults)
+            other = moved(contract, name, runtime)
+            told = (f"{fault.path}: {fault.message}" for fault in faults)
+            found[name] = (*told, other) if other else tuple(told)
         except ActivationError as error:
             found[name] = (str(error),)
     return found

@@ -6,7 +6,7 @@ and nothing is decided here.
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from activation_pipeline.approval import lapses, subject_of, terms_of
@@ -44,17 +44,17 @@ def next_steps(
     if evaluation.plan is None:
         cause = f"mend what stopped the plan: {evaluation.message}"
         return (Step(owners.source_model, cause), again)
-    failing = [result for result in evaluation.results if result.stops]
-    stopped = [*_resumes(contract, pauses)]
-    # A word that was taken back since the gates is not among what they found.
-    if not failing or any(result.gate in _APPROVAL_GATES for result in failing):
-        stopped += _approvals(contract, evaluation.plan, evaluation.at)
+    stopped = tuple(_resumes(contract, pauses))
     if fingerprint(contract) != evaluation.plan.fingerprint:
         changed = Step(
             owners.workflow, "the contract changed since this plan: plan again", again.command
         )
         return (*stopped, changed)
+    failing = [result for result in evaluation.results if result.stops]
     steps = [*stopped]
+    # A word that was taken back since the gates is not among what they found.
+    if not failing or any(result.gate in _APPROVAL_GATES for result in failing):
+        steps += _approvals(contract, evaluation.plan, evaluation.at)
     others = [r for r in failing if r.gate not in _APPROVAL_GATES and r.gate != "not_paused"]
     steps += [_mended(result) for result in others if result.signer is None]
     if contract.launch.decision == "pause":
@@ -81,9 +81,8 @@ def _resumes(contract: Contract, pauses: Iterable[Pause]) -> Iterable[Step]:
 
 
 def missing_approvals(contract: Contract, plan: Plan, *, now: datetime) -> tuple[str, ...]:
-    """Name the roles that have to approve the contract as it is now, with the plan's logic."""
-    subject = replace(subject_of(plan), fingerprint=fingerprint(contract))
-    found = lapses(contract, subject, terms_of(contract), {}, now=now)
+    """Name the roles whose approval of this contract, logic and accounts does not hold."""
+    found = lapses(contract, subject_of(plan), terms_of(contract), {}, now=now)
     return tuple(dict.fromkeys(lapse.role for lapse in found))
 
 

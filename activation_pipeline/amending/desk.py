@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 import pyarrow.parquet as pq
 
+from activation_pipeline.accounts import check_account
 from activation_pipeline.amending.ours import Reach, is_overtaken
 from activation_pipeline.contract import MappedField
 from activation_pipeline.destinations import Address
@@ -82,7 +83,9 @@ def reached(
 
     Raises:
         RetryableError, PermanentError: the destination does not answer, or its object is gone.
+        RefusedError: it is another account than the one that was delivered to.
     """
+    check_account(contract, destination, runtime)
     client = runtime.client(contract, destination)
     wanted = list(fields)
     broken = _refused(client, target(amending_contract(contract, destination, wanted), destination))

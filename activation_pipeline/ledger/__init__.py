@@ -18,6 +18,7 @@ from activation_pipeline.ledger import tables as t
 from activation_pipeline.ledger._engine import moment, open_engine, reading, written
 from activation_pipeline.ledger._pauses import add_word, read_pauses
 from activation_pipeline.ledger._words import add_sealed, intact_rows
+from activation_pipeline.ledger.accounts import last_account
 from activation_pipeline.ledger.attempts import Attempts
 from activation_pipeline.ledger.chain import Chain
 from activation_pipeline.ledger.deliveries import Deliveries
@@ -159,6 +160,11 @@ class Ledger:
                 with self._engine.begin() as connection:
                     return reviewed_state(connection, word, found)
         return None
+
+    def account(self, contract: str, destination: str) -> str | None:
+        """Name the account to which something was delivered last; None: none is known."""
+        with self._engine.begin() as connection:
+            return last_account(connection, contract, destination)
 
     def _is_lost(self, evaluation: Evaluation) -> bool:
         """Say whether some part of a plan had something to send, of which nothing arrived."""
