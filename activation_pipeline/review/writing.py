@@ -6,7 +6,7 @@ turns the direction of writing would show another account than the one that is m
 
 from __future__ import annotations
 
-from datetime import UTC, date, datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
 from activation_pipeline.notation import without_addresses, written_duration
@@ -67,29 +67,18 @@ def number(value: float | None) -> str:
     return "-" if value is None else f"{value:g}"
 
 
-def counted(found: Mapping[str, int]) -> str:
-    """Write counts by name in one line."""
-    return ", ".join(f"{name} {count:,}" for name, count in found.items()) or "none"
-
-
 def limits(found: Mapping[str, Any]) -> str:
     """Write the limits of a section in one line: ``rejected above 2%, failed runs 2``."""
     return ", ".join(_limit(name, value) for name, value in found.items())
 
 
 def _limit(name: str, value: Any) -> str:
-    words = name.replace("_", " ")
-    if value is True:
-        return words
+    written = value
     if isinstance(value, float):
-        return f"{words} {percent(value)}"
-    if isinstance(value, timedelta):
-        return f"{words} {written_duration(value)}"
-    if isinstance(value, dict):
-        return f"{words} ({limits(value)})"
-    if isinstance(value, date | str | int):
-        return f"{words} {value}"
-    return f"{words} {', '.join(map(str, value))}"
+        written = percent(value)
+    elif isinstance(value, timedelta):
+        written = written_duration(value)
+    return f"{name.replace('_', ' ')} {written}"
 
 
 def caveats(contract: Contract) -> str:

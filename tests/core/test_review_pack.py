@@ -13,6 +13,7 @@ from desk import build, go, plan, send, stock
 
 from activation_pipeline.contract import Contract
 from activation_pipeline.errors import ConfigurationError, RefusedError
+from activation_pipeline.pausing import pause
 from activation_pipeline.review import Pack, pack
 from activation_pipeline.review.rendering import html, markdown
 from activation_pipeline.review.sampling import shares
@@ -280,6 +281,40 @@ def test_a_contract_that_changed_since_its_plan_is_told(company: Company) -> Non
         build(company).model_dump(mode="json", by_alias=True) | {"version": 2}
     )
     assert packed(company, edited).blanks[0].recorded == "approval of 2026-11-01 no longer holds"
+
+
+def test_a_pause_is_told_at_the_top_without_addresses(company: Company) -> None:
+    contract = build(company)
+    with company.runtime() as runtime:
+        words = {"by": "dana@example.com", "reason": "wrong bands", "until": None}
+        pause(contract.name, "crm", runtime, **words, now=company.now, contract=contract)
+    told = packed(company, contract).remarks
+    assert len(told) == 1
+    assert told[0].startswith("crm is paused since 2026-11-20 09:00 UTC by (an address)")
+
+
+def test_shared_addresses_and_the_holdout_have_their_owners(company: Company) -> None:
+    stock(company, ["A-1", "A-2", "H-1"])
+    company.sql(
+        "insert into holdout_h select id, case id when 'H-1' then 0.0 else 0.9 end from mart",
+        "update identity set is_role_based_email = true where key = 'A-2'",
+    )
+    body = audience_dict(
+        matching=audience_dict()["matching"] | {"role_based_email": "exclude"},
+        suppression=contract_dict()["suppression"] | {"holdout": {"share": 0.1, "name": "h"}},
+    )
+    contract = make_contract(body, definition=company.definition())
+    plan(company, contract)
+    made = packed(company, contract)
+    assert made.waterfall is not None
+    out = {
+        fall.reason: (fall.title, fall.owner) for fall in made.waterfall.falls if fall.count == 1
+    }
+    assert out == {
+        "role_based_email:crm": ("suppressed: role_based_email:crm", "salesforce_admin"),
+        "holdout_h": ("holdout_h", "cs_director"),
+        "": ("eligible", "cs_director"),
+    }
 
 
 def test_a_snapshot_that_is_not_what_was_gated_is_not_shown(company: Company) -> None:
