@@ -47,7 +47,7 @@ def create_board(installation: Installation, door: Door) -> Starlette:
         installation: what it shows and acts on.
         door: who may come in.
     """
-    pages = Pages()
+    pages = Pages(installation.runbook)
     reading, acting = Reading(installation, door, pages), Acting(installation, door, pages)
     one = "/contracts/{name}"
 

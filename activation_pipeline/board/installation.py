@@ -17,6 +17,7 @@ from activation_pipeline.alerts import read_channels
 from activation_pipeline.errors import ConfigurationError
 from activation_pipeline.loading import check_all
 from activation_pipeline.manifest import read_manifest
+from activation_pipeline.runbook import ADDRESS
 from activation_pipeline.runtime import open_runtime
 
 if TYPE_CHECKING:
@@ -38,7 +39,7 @@ class Installation:
 
     ``runtime`` is for reading, by any thread; ``opened`` gives one of its own to what writes.
     ``contracts`` gives every contract file as it is now; ``clock`` tells the time, UTC.
-    ``channels`` are where each role hears of changes.
+    ``channels`` are where each role hears of changes; ``runbook`` is where the runbook is served.
     """
 
     runtime: Runtime
@@ -46,6 +47,7 @@ class Installation:
     opened: Callable[[], AbstractContextManager[Runtime]]
     clock: Callable[[], datetime]
     channels: Mapping[str, tuple[Channel, ...]] = field(default_factory=dict)
+    runbook: str | None = None
 
 
 @contextmanager
@@ -71,7 +73,8 @@ def open_installation(
     runtime = open_runtime(settings)
     try:
         channels = read_channels(settings.environment)
-        yield Installation(runtime, folder.read, opened, clock, channels)
+        address = settings.environment.get(ADDRESS) or None
+        yield Installation(runtime, folder.read, opened, clock, channels, address)
     finally:
         runtime.close()
 

@@ -12,6 +12,7 @@ from urllib.parse import quote
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from starlette.responses import HTMLResponse
 
+from activation_pipeline import runbook
 from activation_pipeline.notation import elapsed, written_duration
 
 if TYPE_CHECKING:
@@ -24,8 +25,8 @@ _MANY = 100
 class Pages:
     """Makes pages out of templates."""
 
-    def __init__(self) -> None:
-        """Read the templates once."""
+    def __init__(self, address: str | None = None) -> None:
+        """Read the templates once; ``address`` is where the runbook is served."""
         self._templates = Environment(
             loader=FileSystemLoader(TEMPLATES),
             autoescape=True,
@@ -43,6 +44,7 @@ class Pages:
             "ratio": ratio,
             "percent": percent,
             "words": _words,
+            "runbook": lambda clause: runbook.link(clause, address),
             "path": lambda text: quote(str(text), safe=""),
         }
 

@@ -49,13 +49,19 @@ class Board:
     contracts: dict[str, Checked]
     environment: dict[str, str] = field(default_factory=dict)
     host: str = "127.0.0.1"
+    runbook: str | None = None
     moved: timedelta = timedelta()
 
     def __post_init__(self) -> None:
         door = open_door(self.environment, self.host, clock=self.now)
-        self.app = create_board(
-            Installation(self.runtime, lambda: self.contracts, self.company.runtime, self.now), door
+        place = Installation(
+            self.runtime,
+            lambda: self.contracts,
+            self.company.runtime,
+            self.now,
+            runbook=self.runbook,
         )
+        self.app = create_board(place, door)
         self.browser = self.new_browser()
 
     def now(self) -> datetime:

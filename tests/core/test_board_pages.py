@@ -108,6 +108,15 @@ def test_a_pause_shows_who_why_since_until_and_who_restarts(company: Company) ->
             assert told in shown, told
 
 
+def test_a_clause_leads_to_its_section_of_the_runbook(company: Company) -> None:
+    with board_of(company, valid(desk.build(company))) as board:
+        assert "what to do: docs/runbook.md#plan" in board.page()
+    served = "https://runbook.example/on-call"
+    with board_of(company, valid(desk.build(company)), runbook=served) as board:
+        for path in ("/", f"/contracts/{NAME}"):
+            assert f'href="{served}#plan"' in board.page(path)
+
+
 def test_whatever_people_wrote_is_text(company: Company) -> None:
     hostile = "<script>alert(1)</script>\"'><img src=x onerror=alert(2)>"
     contract = desk.build(company)
