@@ -8,6 +8,7 @@ carry keys and counts.
 from __future__ import annotations
 
 import json
+from contextlib import ExitStack
 from dataclasses import asdict
 from typing import TYPE_CHECKING, Any, cast
 
@@ -15,7 +16,13 @@ import sqlalchemy as sa
 
 from activation_pipeline.evidence import GateResult, Pause, Previous, Review
 from activation_pipeline.ledger import tables as t
-from activation_pipeline.ledger._engine import moment, open_engine, reading, written
+from activation_pipeline.ledger._engine import (
+    close_engine,
+    moment,
+    open_engine,
+    reading,
+    written,
+)
 from activation_pipeline.ledger._pauses import add_word, read_pauses
 from activation_pipeline.ledger._words import add_sealed, intact_rows
 from activation_pipeline.ledger.accounts import last_account
@@ -52,6 +59,8 @@ class Ledger:
     def __init__(self, url: str) -> None:
         """Open the database and create what is missing; see ``open_engine`` for errors."""
         self._engine = open_engine(url)
+        self._closing = ExitStack()
+        self._closing.callback(close_engine, self._engine)
         self.deliveries = Deliveries(self._engine)
         self.history = History(self._engine)
         self.attempts = Attempts(self._engine)
@@ -66,7 +75,7 @@ class Ledger:
 
     def close(self) -> None:
         """Give back the database connections."""
-        self._engine.dispose()
+        self._closing.close()
 
     def start_preparation(self, contract: str, *, now: datetime) -> int:
         """Note that a plan is being made; until it is evaluated, nothing older may be sent."""

@@ -24,6 +24,10 @@ _BUSY_TIMEOUT_S = 30
 _LOGGER = "activation_ledger"
 _PAUSE_S = 0.01
 READING = "activation_reading"
+# Engines without connections, by address: what they know is how to write each statement, which
+# takes longer than to run it. One process has one ledger, or a few.
+_idle: dict[sa.URL, Engine] = {}
+_KEPT = 4
 _CREATING = 47_112_026  # any number, as long as every process takes the same
 
 
@@ -60,6 +64,28 @@ def reading(engine: Engine) -> Engine:
     return engine.execution_options(**{READING: True})
 
 
+def _new_engine(address: sa.URL) -> Engine:
+    # Rows say who signed, and SQLAlchemy logs every row at DEBUG: not the ledger's.
+    logging.getLogger(f"sqlalchemy.engine.Engine.{_LOGGER}").setLevel(logging.WARNING)
+    sqlite = address.get_backend_name() == "sqlite"
+    options = {"timeout": _BUSY_TIMEOUT_S} if sqlite else {}
+    engine = sa.create_engine(
+        address, connect_args=options, hide_parameters=True, logging_name=_LOGGER
+    )
+    if sqlite:
+        event.listen(engine, "connect", _prepare_sqlite)
+        event.listen(engine, "begin", _begin_immediate)
+    return engine
+
+
+def close_engine(engine: Engine) -> None:
+    """End an engine's connections; whoever opens the same ledger next has its statements."""
+    engine.dispose()
+    _idle[engine.url] = engine
+    for address in list(_idle)[:-_KEPT]:
+        _idle.pop(address, None)
+
+
 def open_engine(url: str) -> Engine:
     """Connect and create the tables that are missing.
 
@@ -69,23 +95,14 @@ def open_engine(url: str) -> Engine:
     """
     try:
         address = sa.make_url(url)
-        sqlite = address.get_backend_name() == "sqlite"
-        if sqlite and address.database:
+        if address.get_backend_name() == "sqlite" and address.database:
             Path(address.database).parent.mkdir(parents=True, exist_ok=True)
-        options = {"timeout": _BUSY_TIMEOUT_S} if sqlite else {}
-        # Rows say who signed, and SQLAlchemy logs every row at DEBUG: not the ledger's.
-        logging.getLogger(f"sqlalchemy.engine.Engine.{_LOGGER}").setLevel(logging.WARNING)
-        engine = sa.create_engine(
-            address, connect_args=options, hide_parameters=True, logging_name=_LOGGER
-        )
+        engine = _idle.pop(address, None) or _new_engine(address)
     except (ArgumentError, NoSuchModuleError, ImportError, ValueError, OSError) as error:
         raise ConfigurationError(
             f"ACTIVATION_LEDGER: {type(error).__name__}; write sqlite:///path/ledger.sqlite or "
             "postgresql+psycopg://user@host/database"
         ) from None
-    if sqlite:
-        event.listen(engine, "connect", _prepare_sqlite)
-        event.listen(engine, "begin", _begin_immediate)
     try:
         with engine.begin() as connection:
             _prepare_tables(connection)
