@@ -39,13 +39,13 @@ def named(expression: exp.Expr, name: str) -> exp.Expr:
 
 def text(expression: exp.Expr) -> exp.Cast:
     """Cast to text: keys of any type are compared as text."""
-    return exp.cast(expression, "text")
+    return exp.cast(expression, exp.DType.TEXT)
 
 
 def timestamp(moment: datetime) -> exp.Cast:
     """Write a UTC moment as a timestamp without zone, to the microsecond."""
     written = moment.replace(tzinfo=None).isoformat(sep=" ", timespec="microseconds")
-    return exp.cast(exp.Literal.string(written), "timestamp")
+    return exp.cast(exp.Literal.string(written), exp.DType.TIMESTAMP)
 
 
 def is_null(expression: exp.Expr) -> exp.Is:

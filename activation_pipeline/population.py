@@ -39,11 +39,11 @@ def _candidates(contract: Contract, relations: Relations, scope: exp.Table | Non
     key = text(column(contract.entity.key))
     query = exp.select(
         named(key, "key"),
-        named(exp.cast(column(contract.freshness.column), "timestamp"), "as_of"),
+        named(exp.cast(column(contract.freshness.column), exp.DType.TIMESTAMP), "as_of"),
         *(named(column(name), f"value:{name}") for name in value_columns(contract)),
-    ).from_(relations.source)
+    ).from_(relations.source.copy(), copy=False)
     if scope is not None:
-        query = query.where(inside(key, exp.select(column("key")).from_(scope)))
+        query = query.where(inside(key, exp.select(column("key")).from_(scope)), copy=False)
     return query
 
 
