@@ -148,16 +148,13 @@ def _throttled(answer: Answer) -> Again:
 
 
 def portal(transport: Transport) -> str:
-    """Ask for the id of the account; empty where the token may not know it.
+    """Ask for the id of the account: without it, a test account would pass for the real one.
 
     Raises:
-        RetryableError: no answer now.
+        RetryableError: no answer now, or one without an id.
         PermanentError: the token was refused.
     """
-    answer = transport.call("GET", "/account-info/v3/details")
-    if answer.status in _HANDLED_BY_CALLER:
-        return ""
-    body = answer.parsed()
+    body = transport.call("GET", "/account-info/v3/details").parsed()
     if not isinstance(body, dict) or "portalId" not in body:
         message = "hubspot: the account had no trustworthy answer; try again"
         raise RetryableError(message)

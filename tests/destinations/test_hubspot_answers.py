@@ -195,8 +195,11 @@ def test_the_account_is_part_of_the_identity(waits: Waits) -> None:
         real = client_of(vendor.url, waits, address="https://api.hubapi.com")
         assert real.identity == real.identity == "api.hubapi.com/62515"
         assert len(vendor.received) == 1
-    with scripted(lambda *_: (200, b"<html>")) as vendor, pytest.raises(RetryableError):
-        _ = client_of(vendor.url, waits, address="https://api.hubapi.com").identity
+    for answer in ((200, b"<html>"), (404, {"category": "OBJECT_NOT_FOUND"})):
+        with scripted(lambda *_, answer=answer: answer) as vendor:
+            nameless = client_of(vendor.url, waits, address="https://api.hubapi.com")
+            with pytest.raises(RetryableError, match="the account had no trustworthy answer"):
+                _ = nameless.identity
 
 
 def test_a_list_without_a_trustworthy_answer_is_not_guessed(waits: Waits) -> None:
