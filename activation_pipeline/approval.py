@@ -102,6 +102,16 @@ def lapses(
     return tuple(found)
 
 
+def lapses_of(
+    contract: Contract, approval: Approval, subject: Subject, versions: Versions, *, now: datetime
+) -> tuple[Lapse, ...]:
+    """List why one approval of the contract does not hold, whatever others there are."""
+    launch = contract.launch.model_copy(update={"approvals": (approval,)})
+    alone = contract.model_copy(update={"launch": launch})
+    terms = Terms((approval.role,), terms_of(contract).valid_for)
+    return lapses(alone, subject, terms, versions, now=now)
+
+
 def _missing(contract: Contract, role: str, subject: Subject, versions: Versions) -> list[Lapse]:
     """Say that a role never spoke, and what changed since others did."""
     others = contract.launch.approvals

@@ -6,9 +6,10 @@ masked here; whoever reviews it does so with ``activation review``.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
+from activation_pipeline.approval import Subject, lapses_of, subject_of
 from activation_pipeline.board.figures import NONE_YET, Figures, figures, point
 from activation_pipeline.board.overview import SHOWN_PREPARATIONS
 from activation_pipeline.board.waterfall import bars
@@ -28,6 +29,7 @@ if TYPE_CHECKING:
     from activation_pipeline.ledger.fleet import Judged, Tried
     from activation_pipeline.ledger.history import Signature
     from activation_pipeline.loading import Checked
+    from activation_pipeline.plan import Plan
     from activation_pipeline.runtime import Runtime
     from activation_pipeline.standing import Standing
     from activation_pipeline.status import Sent, Status
@@ -48,10 +50,10 @@ class GateLine:
 
 @dataclass(frozen=True)
 class Approved:
-    """One approval of the file, and whether it is for the contract as it is now."""
+    """One approval of the file, and why it does not hold now; empty: it does."""
 
     approval: Approval
-    holds: bool
+    lapsed: str
 
 
 @dataclass(frozen=True)
@@ -121,7 +123,6 @@ def _live(contract: Contract, runtime: Runtime, *, now: datetime) -> Live:
     judged = ledger.fleet.judged(ids)
     measured = next((each.measures for each in reversed(judged) if each.measures), {})
     points = [point(each) for each in judged]
-    mark = fingerprint(contract)
     evaluation = found.evaluation
     plan = evaluation.plan if evaluation else None
     return Live(
@@ -131,11 +132,25 @@ def _live(contract: Contract, runtime: Runtime, *, now: datetime) -> Live:
         bars=bars(contract, measured, found.sent),
         gates=gate_lines(evaluation.results if evaluation else (), judged[-_HISTORY:]),
         approvals=tuple(
-            Approved(each, each.fingerprint == mark) for each in contract.launch.approvals
+            _approved(contract, each, plan, runtime, now=now) for each in contract.launch.approvals
         ),
         signatures=ledger.history.signatures(contract.name, plan.id) if plan else (),
         sent=found.sent,
     )
+
+
+def _approved(
+    contract: Contract, approval: Approval, plan: Plan | None, runtime: Runtime, *, now: datetime
+) -> Approved:
+    """Judge one approval by the contract as it is, and the newest plan's logic and accounts."""
+    mark = fingerprint(contract)
+    subject = Subject(mark, approval.definition or "", approval.destinations)
+    if plan is not None:
+        subject = replace(subject_of(plan), fingerprint=mark)
+    asked = [approval.fingerprint, approval.definition or "", subject.definition]
+    versions = runtime.ledger.versions.known(contract.name, asked)
+    lapsed = lapses_of(contract, approval, subject, versions, now=now)
+    return Approved(approval, "; ".join(lapse.told for lapse in lapsed))
 
 
 def gate_lines(newest: Sequence[GateResult], judged: Sequence[Judged]) -> tuple[GateLine, ...]:
