@@ -12,16 +12,17 @@ from typing import TYPE_CHECKING
 
 from activation_pipeline.notation import without_addresses, written_duration
 from activation_pipeline.standing.state import Standing
-from activation_pipeline.steps import Step
+from activation_pipeline.steps import Step, missing_approvals
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterator, Sequence
     from datetime import datetime
 
     from activation_pipeline.contract import Contract
     from activation_pipeline.ledger import Evaluation
+    from activation_pipeline.plan import Plan
     from activation_pipeline.runtime import Runtime
-    from activation_pipeline.status import Status
+    from activation_pipeline.status import Sent, Status
 
 # A plan that is being made changes nothing yet; one that takes longer than this has died.
 _MAKING = timedelta(hours=1)
@@ -62,7 +63,27 @@ def blocked(
     elif evaluation.decision == "pause":
         yield from _stopped(contract, found, evaluation, runtime)
     elif contract.launch.caveats is None or not contract.launch.caveats.alert_only:
-        yield from _unsent(contract, found, evaluation, now=now)
+        waiting = [each for each in found.sent if each.waiting > 0]
+        base = replace(base, since=evaluation.at, next_step=step)
+        refused = _refused(contract, evaluation.plan, evaluation, runtime, now=now)
+        if waiting and refused is not None:
+            yield replace(base, clause=refused[0], message=refused[1])
+        elif waiting:
+            yield from _unsent(contract, waiting, evaluation, now=now)
+
+
+def _refused(
+    contract: Contract, plan: Plan, evaluation: Evaluation, runtime: Runtime, *, now: datetime
+) -> tuple[str, str] | None:
+    """Say why a plan that was allowed would be refused all the same: clause and message."""
+    if not runtime.ledger.chain.holds_decision(evaluation.preparation):
+        return "ledger", "the newest plan's gate results or decision were changed past the package"
+    if runtime.ledger.incidents.is_undone(plan.id):
+        return "plan", "the newest plan was undone before all of it was sent"
+    roles = missing_approvals(contract, plan, now=now)
+    if roles:
+        return "approved", f"the newest plan is not approved any more by {', '.join(roles)}"
+    return None
 
 
 def _stopped(
@@ -103,13 +124,12 @@ def _stopped(
 
 
 def _unsent(
-    contract: Contract, found: Status, evaluation: Evaluation, *, now: datetime
+    contract: Contract, waiting: Sequence[Sent], evaluation: Evaluation, *, now: datetime
 ) -> Iterator[Standing]:
     """Name what keeps an allowed plan from arriving: a delivery that broke off, or its age."""
     again = Step(contract.owners.workflow, "plan again", f"activation plan {contract.name}")
     window = contract.workflow.decision_window
-    waiting = [each for each in found.sent if each.waiting > 0]
-    if waiting and now - evaluation.at > window:
+    if now - evaluation.at > window:
         rows = sum(each.waiting for each in waiting)
         yield Standing(
             contract.name,

@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+import sqlite3
 from datetime import timedelta
 from typing import TYPE_CHECKING
 
 import pytest
 from company import NOW, contract_dict, make_contract
-from told_ledger import failed_plan, judged, sent, stop
+from told_ledger import DEFINITION, failed_plan, judged, sent, stop
 
 from activation_pipeline.evidence import Pause
+from activation_pipeline.incident import Incident
 from activation_pipeline.loading import check_all
 from activation_pipeline.standing import standing, standings
 
@@ -21,12 +23,13 @@ if TYPE_CHECKING:
 
     from activation_pipeline.runtime import Runtime
 
-CONTRACT = make_contract(contract_dict())
+CONTRACT = make_contract(contract_dict(), definition=DEFINITION)
 CAPPED = make_contract(
     contract_dict(launch={"decision": "launch_with_caveats", "caveats": {"at_most": 50}})
 )
 OURS = CONTRACT.name
 HOUR = timedelta(hours=1)
+NOBODY: dict[str, object] = {"approvals": ()}
 
 
 @pytest.fixture
@@ -141,6 +144,33 @@ def test_a_delivery_that_broke_off_blocks_while_records_wait(
     found = standing(CONTRACT, runtime, now=NOW + HOUR)
     expected = ("blocked", "failed", "crm") if outcome == "failed" else ("live", None, None)
     assert (found.state, found.clause, found.destination) == expected
+
+
+def test_an_allowed_plan_that_would_be_refused_all_the_same_is_blocked(runtime: Runtime) -> None:
+    plan = judged(runtime.ledger, CONTRACT, rows=5)
+    assert standing(CONTRACT, runtime, now=NOW).state == "live"
+    other = CONTRACT.model_copy(update={"launch": CONTRACT.launch.model_copy(update=NOBODY)})
+    lapsed = standing(other, runtime, now=NOW)
+    assert (lapsed.state, lapsed.clause) == ("blocked", "approved")
+    assert lapsed.message == "the newest plan is not approved any more by cs_director"
+    undo = Incident(
+        OURS, "crm", "freshness", "rollback", plan.id, None, "demo_cs_director", "old", {}, NOW
+    )
+    runtime.ledger.incidents.record(undo)
+    undone = standing(CONTRACT, runtime, now=NOW)
+    assert (undone.state, undone.clause) == ("blocked", "plan")
+
+
+def test_a_decision_that_somebody_wrote_past_the_package_is_blocked(
+    runtime: Runtime, company: Company
+) -> None:
+    judged(runtime.ledger, CONTRACT, stop(), rows=5)
+    with sqlite3.connect(company.folder / "home" / "ledger.sqlite") as ledger:
+        ledger.execute("update decisions set decision = 'launch', causes = '[]'")
+        ledger.execute("update evaluations set results = '[]'")
+    ledger.close()
+    found = standing(CONTRACT, runtime, now=NOW)
+    assert (found.state, found.clause) == ("blocked", "ledger")
 
 
 def test_an_allowed_plan_that_nobody_sent_in_time_blocks(runtime: Runtime) -> None:

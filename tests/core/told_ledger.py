@@ -17,6 +17,8 @@ if TYPE_CHECKING:
     from activation_pipeline.contract import Contract
     from activation_pipeline.ledger import Ledger
 
+DEFINITION = "d" * 16
+
 
 def stop(
     gate: str = "freshness", message: str = "newest event is 72 h old, at most 30 h"
@@ -43,9 +45,10 @@ def judged(
 ) -> Plan:
     """Record a plan of so many rows for every destination; it is allowed unless something stops."""
     parts = tuple(
-        PlanPart(name, content, rows, {"add": rows}, 0, 10, {}) for name in contract.destinations
+        PlanPart(name, content, rows, {"add": rows}, 0, 10, {}, "memory")
+        for name in contract.destinations
     )
-    plan = Plan(contract.name, fingerprint(contract), "d", parts)
+    plan = Plan(contract.name, fingerprint(contract), DEFINITION, parts)
     preparation = ledger.start_preparation(contract.name, now=at)
     ledger.record_evaluation(
         Evaluation(
