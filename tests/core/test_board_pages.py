@@ -85,6 +85,17 @@ def test_a_sample_that_cannot_be_drawn_costs_only_itself(company: Company) -> No
         assert "grain_unique passed" in shown
 
 
+def test_an_approval_that_lapsed_says_what_changed(company: Company) -> None:
+    contract = desk.build(company)
+    desk.stock(company, ["A-1"])
+    desk.plan(company, contract)
+    later = contract.model_copy(update={"version": 2})
+    with board_of(company, valid(contract)) as board:
+        assert "lapsed" not in text(board.page(f"/contracts/{NAME}"))
+    with board_of(company, valid(later)) as board:
+        assert "on 2026-11-01: version: 1 -&gt; 2" in text(board.page(f"/contracts/{NAME}"))
+
+
 def test_the_worst_comes_first_and_a_malformed_file_is_there(company: Company) -> None:
     live, paused = named(company, "a_live"), named(company, "z_paused")
     desk.stock(company, ["A-1"])
@@ -110,7 +121,7 @@ def test_a_pause_shows_who_why_since_until_and_who_restarts(company: Company) ->
 
 def test_a_clause_leads_to_its_section_of_the_runbook(company: Company) -> None:
     with board_of(company, valid(desk.build(company))) as board:
-        assert "what to do: docs/runbook.md#plan" in board.page()
+        assert "what to do docs/runbook.md#plan" in text(board.page())
     served = "https://runbook.example/on-call"
     with board_of(company, valid(desk.build(company)), runbook=served) as board:
         for path in ("/", f"/contracts/{NAME}"):
