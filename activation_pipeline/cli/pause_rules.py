@@ -45,7 +45,7 @@ def _judged(
 ) -> dict[str, Any]:
     found = _look(contract, runtime) if dry_run else apply(contract, runtime, clock=opening.now)
     if not as_json:
-        output.show([_grid(contract, found), *_lines(contract, found), ""])
+        output.show([_grid(contract, found), *_lines(contract, found)])
     done, failed = (found.restored.done, found.restored.failed) if found.restored else ((), ())
     codes = [exits.code_of_error(error) for error in failed]
     codes += [exits.DONE if each.is_whole else exits.DELIVERED_IN_PART for each in done]

@@ -84,7 +84,7 @@ def pause_by_rules(contract: Contract, runtime: Runtime, *, now: datetime) -> Ap
     for reading in seen:
         if not reading.breaks or reading.rule in pausing:
             continue
-        word = Pause(name, None, BY, _reason(contract, reading), now, None)
+        word = Pause(name, None, BY, _reason(reading), now, None)
         cause = Cause(
             reading.rule,
             reading.destination,
@@ -103,12 +103,12 @@ def pause_by_rules(contract: Contract, runtime: Runtime, *, now: datetime) -> Ap
     return Applied(name, seen, tuple(written), tuple(pausing))
 
 
-def _reason(contract: Contract, reading: Reading) -> str:
-    """Begin with the rule, so that everything that shows a pause can name its clause."""
-    return (
-        f"{reading.rule}: {reading.message}; owner {reading.owner}, restarted by "
-        f"{contract.monitoring.restarted_by}"
-    )
+def _reason(reading: Reading) -> str:
+    """Begin with the rule, so that everything that shows a pause can name its clause.
+
+    Who may restart is told with every pause.
+    """
+    return f"{reading.rule}: {reading.message}; owner: {reading.owner}"
 
 
 def _is_frozen(contract: Contract, runtime: Runtime, *, now: datetime) -> bool:
@@ -126,7 +126,7 @@ def _freezing(contract: Contract, runtime: Runtime, reading: Reading, now: datet
         None,
         runtime,
         by=BY,
-        reason=_reason(contract, reading),
+        reason=_reason(reading),
         incident_class=RULES[reading.rule].incident_class,
         now=now,
     )

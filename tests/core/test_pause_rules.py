@@ -27,8 +27,7 @@ def test_a_rule_pauses_its_own_workflow_and_no_other(tell: Told) -> None:
     (pause,) = teller.judges().written
     assert (pause.destination, pause.by, pause.until) == (None, "activation", None)
     assert pause.reason == (
-        "rejected_above: crm: 3 of 100 records rejected: 3%, at most 2%; "
-        "owner salesforce_admin, restarted by cs_director"
+        "rejected_above: crm: 3 of 100 records rejected: 3%, at most 2%; owner: salesforce_admin"
     )
     pauses = teller.runtime.ledger.pauses("renewal_risk", now=teller.now)
     with pytest.raises(RefusedError, match="cs_director may restart"):
@@ -228,7 +227,7 @@ def test_a_suppression_count_that_falls_pauses(tell: Told) -> None:
     teller.sends(teller.prepares(suppressed=10))
     teller.prepares(suppressed=4)
     (pause,) = teller.judges().written
-    assert "suppress_a held back 10, now 4: a change of 60%, at most 50%; owner cs_ops" in (
+    assert "suppress_a held back 10, now 4: a change of 60%, at most 50%; owner: cs_ops" in (
         pause.reason
     )
 
