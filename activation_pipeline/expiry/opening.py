@@ -21,6 +21,7 @@ from activation_pipeline.expiry.ages import (
     refreshed_query,
     rest_query,
 )
+from activation_pipeline.expiry.returned import disown
 from activation_pipeline.expressions import column, named, timestamp
 from activation_pipeline.warehouse import parquet
 
@@ -77,6 +78,7 @@ def open_ages(
         return None
     position = int(base.stem.removesuffix("-base")) if base else None
     engine.table("held", current_query(parquet(files), base_position=position))
+    disown(engine, contract, destination, runtime)
     columns = engine.columns("held")
     fields = {} if WHOLE in words else contract.destinations[destination].fields
     known = [field for field in words if f"field:{field}" in columns]

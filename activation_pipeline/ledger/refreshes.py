@@ -65,6 +65,11 @@ class Refreshes:
             for row in rows
         )
 
+    def positions(self, contract: str, destination: str) -> dict[str, list[int]]:
+        """Tell which positions of what a destination holds each plan's deliveries became."""
+        with self._engine.begin() as connection:
+            return _positions(connection, contract, destination)
+
     def delivered_at(self, contract: str, destination: str) -> dict[int, datetime]:
         """Tell when each position of what a destination holds was noted."""
         p = t.positions

@@ -429,3 +429,31 @@ def test_a_record_that_we_made_is_emptied_under_its_new_id_unless_that_is_refres
         "NEW-B": None,
     }
     assert held(company, contract)["B"] is None
+
+
+def test_what_an_undo_put_back_and_was_never_ours_stays(company: Company) -> None:
+    """A week after a rollback its values are old, and a person's all the same."""
+    fields = {
+        "Band__c": {"from": "band", "on_edit": "overwrite"},
+        "At__c": {"from": "scored_at", "on_edit": "overwrite"},
+    }
+    mapping = contract_dict()["destinations"]["crm"] | {"fields": fields}
+    company.destination.records = {f"R-{key}": {"Band__c": "by hand"} for key in "AB"}
+    contract = delivered(company, "ABC", destinations={"crm": mapping})
+    for key in "ABC":
+        company.destination.records[f"R-{key}"]["At__c"] = "changed since"
+    done = undo(company, contract)
+    assert done.tally.counts == {"cleared": 1, "restored": 2, "changed_since": 3}
+    age(company, timedelta(days=30))
+    end(company, contract)
+    assert bands(company) == {"A": "by hand", "B": "by hand", "C": None}
+
+
+def test_what_an_undo_put_back_and_was_ours_before_ends_as_old_as_it_is(company: Company) -> None:
+    contract = delivered(company)
+    wait(company, timedelta(days=4))
+    refresh(company, contract, *KEYS, band="high")
+    undo(company, contract)
+    assert bands(company) == dict.fromkeys(KEYS, "low")
+    age(company, -timedelta(days=4) + SECOND)
+    assert end(company, contract).tally.counts == {"cleared": 5}
