@@ -103,6 +103,12 @@ VOLUME = [
     ),
     passes(
         "change_volume",
+        "a destination that was not there at the review",
+        evidence(reviewed=reviewed(held={})),
+        "900 -> 900 eligible, +0%",
+    ),
+    passes(
+        "change_volume",
         "one plan may do as much since the review as by itself",
         planned(operations={"add": 50}),
         "+50%",

@@ -6,7 +6,7 @@ from copy import deepcopy
 from typing import TYPE_CHECKING, Any
 
 import pytest
-from hypothesis import given
+from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from activation_pipeline.logic import logic_changes
@@ -70,6 +70,7 @@ def test_what_only_looks_like_a_comment_or_layout_is_logic(what: str) -> None:
     assert one != other
 
 
+@settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.too_slow])
 @given(
     words=st.lists(st.sampled_from(["a", "1", "'x --'", '"y /*"', ",", "{{ z }}"]), min_size=1),
     remarks=st.lists(st.sampled_from(["-- it's\n", '/* " */', "{# ' #}", "\n", "  "]), min_size=1),
@@ -99,7 +100,7 @@ PROJECT: dict[str, Any] = {
     "metadata": {"project_name": "shop", "adapter_type": "duckdb"},
     "nodes": {
         "model.shop.mart": model(
-            "mart", "select * from x where a > {{ var('floor') }}",
+            "mart", "select * from x where a > {{ var('floor') }} + {{ var('unset', 1) }}",
             "model.shop.part", "snapshot.shop.past", "source.shop.crm.accounts", "function.shop.f",
             macros=("macro.shop.outer", "macro.dbt.dateadd"),
         ),
