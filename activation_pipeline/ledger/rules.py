@@ -101,18 +101,28 @@ class Rules:
     def runs(
         self, contract: str, *, after: datetime | None, now: datetime, is_gone: IsGone
     ) -> tuple[Run, ...]:
-        """List the runs since a moment, newest first; see ``read_runs``."""
+        """List the runs since a moment, newest first, down to a good one; see ``read_runs``."""
         with self._reading.begin() as connection:
             return read_runs(connection, contract, after=after, now=now, is_gone=is_gone)
 
     def first_delivery(self, contract: str) -> datetime | None:
         """Tell when something of the contract arrived anywhere for the first time."""
         i, r, d = t.batch_intents, t.batch_results, t.deliveries
-        query = (
-            sa.select(sa.func.min(r.c.at))
+        arrived = (
+            sa.select(r.c.at)
             .join(i, i.c.id == r.c.intent)
-            .join(d, d.c.id == i.c.delivery)
-            .where(d.c.contract == contract, r.c.accepted > 0, d.c.plan.not_in(restoring()))
+            # By the index of a plan's batches: a ledger of years has millions of them.
+            .where(i.c.plan == d.c.plan, i.c.destination == d.c.destination)
+            .where(i.c.delivery == d.c.id, r.c.accepted > 0)
+            .order_by(i.c.id)
+            .limit(1)
+            .scalar_subquery()
+        )
+        query = (
+            sa.select(arrived)
+            .where(d.c.contract == contract, d.c.plan.not_in(restoring()), arrived.is_not(None))
+            .order_by(d.c.id)
+            .limit(1)
         )
         with self._reading.begin() as connection:
             found = connection.scalar(query)
@@ -154,16 +164,15 @@ class Rules:
             t.incidents.c.action == "rollback",
             t.incidents.c.plan.is_not(None),
         )
-        arrived = _arrived(contract)
         with self._reading.begin() as connection:
             row = connection.execute(newest).first()
             if row is None or (after and moment(row.at) <= after):
                 return None
-            sent = connection.scalar(sa.select(sa.literal(row.plan).in_(arrived)))
+            sent = connection.scalar(sa.select(_has_arrived(sa.literal(row.plan))))
             before = connection.scalar(
                 sa.select(e.c.measures)
                 .where(mine, e.c.preparation < row.preparation, e.c.plan != row.plan)
-                .where(e.c.plan.in_(arrived), e.c.plan.not_in(undone))
+                .where(_has_arrived(e.c.plan), e.c.plan.not_in(undone))
                 .order_by(e.c.preparation.desc())
                 .limit(1)
             )
@@ -214,15 +223,11 @@ def _newest_word(connection: Connection, contract: str) -> int:
     return int(connection.scalar(newest) or 0)
 
 
-def _arrived(contract: str) -> sa.Select[Any]:
-    """Select the plans of which something arrived somewhere."""
-    i, r, d = t.batch_intents, t.batch_results, t.deliveries
-    return (
-        sa.select(d.c.plan)
-        .join(i, i.c.delivery == d.c.id)
-        .join(r, r.c.intent == i.c.id)
-        .where(d.c.contract == contract, r.c.accepted > 0)
-    )
+def _has_arrived(plan: sa.ColumnElement[Any]) -> sa.Exists:
+    """Say whether something of a plan arrived somewhere."""
+    i, r = t.batch_intents, t.batch_results
+    query = sa.select(r.c.intent).join(i, i.c.id == r.c.intent)
+    return query.where(i.c.plan == plan, r.c.accepted > 0).exists()
 
 
 def _sums(connection: Connection, plan: str, destination: str, since: str) -> dict[str, int]:

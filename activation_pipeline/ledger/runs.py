@@ -25,7 +25,7 @@ IsGone = Callable[[str, datetime], bool]
 
 # A preparation that takes longer than this has died.
 _MAKING = timedelta(hours=1)
-_ROWS = 500
+_ROWS = 500  # more failures in a row than anybody sets as a limit
 
 
 @dataclass(frozen=True)
@@ -45,7 +45,7 @@ class Run:
 def read_runs(
     connection: Connection, contract: str, *, after: datetime | None, now: datetime, is_gone: IsGone
 ) -> tuple[Run, ...]:
-    """List the runs of which something began later than ``after``, newest first.
+    """List the runs of which something began later than ``after``, newest first, to a good one.
 
     Args:
         connection: in a transaction.
@@ -62,7 +62,7 @@ def read_runs(
         attempts = attempts[len(begun) :]
         if row.at > since or begun:
             found.append(_run(row, begun, now=now, is_gone=is_gone))
-        if row.at <= since:
+        if row.at <= since or (found and found[-1].failed is False):
             break
     return tuple(found)
 
@@ -82,7 +82,7 @@ def _attempts(contract: str, since: str) -> sa.Select[Any]:
         .outerjoin(e, e.c.delivery == d.c.id)
         .outerjoin(lease, lease.c.delivery == d.c.id)
         .where(d.c.contract == contract, d.c.at > since, d.c.plan.not_in(restoring()))
-        .order_by(d.c.at.desc(), d.c.id.desc())
+        .order_by(d.c.id.desc())
         .limit(_ROWS)
     )
 
@@ -102,7 +102,7 @@ def _preparations(contract: str) -> sa.Select[Any]:
         .outerjoin(e, e.c.preparation == p.c.id)
         .outerjoin(t.plans, t.plans.c.id == e.c.plan)
         .where(p.c.contract == contract)
-        .order_by(p.c.at.desc(), p.c.id.desc())
+        .order_by(p.c.id.desc())
         .limit(_ROWS)
     )
 

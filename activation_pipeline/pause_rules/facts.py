@@ -29,9 +29,10 @@ if TYPE_CHECKING:
 class Facts:
     """One contract as the ledger knows it.
 
-    ``answered`` and ``read_back`` are by destination; ``runs`` are newest first. ``missed`` is the
-    due moment of the first run that is missing, ``unreviewed`` when the first review's day ended
-    without a review. ``newest_word`` is the last word on its pauses before anything was read.
+    ``answered`` and ``read_back`` are by destination; ``runs`` are newest first, down to a good
+    one. ``missed`` is the due moment of the first run that is missing, ``unreviewed`` when the first
+    review's day ended without a review. ``newest_word`` is the last word on its pauses before
+    anything was read.
     """
 
     newest_word: int = 0
@@ -85,13 +86,15 @@ def _unreviewed(
     contract: Contract, runtime: Runtime, *, resumed: datetime | None, now: datetime
 ) -> datetime | None:
     """Find when the first review's day ended, or the first delivery came if that was later."""
+    after = contract.monitoring.first_review + timedelta(days=1)
+    begins = datetime.combine(after, time(), ZoneInfo(contract.freshness.timezone))
+    if now < begins:
+        return None
     delivered = runtime.ledger.rules.first_delivery(contract.name)
     if delivered is None:
         return None
-    after = contract.monitoring.first_review + timedelta(days=1)
-    begins = datetime.combine(after, time(), ZoneInfo(contract.freshness.timezone))
     since = max(begins.astimezone(UTC), delivered)
     is_known = resumed is not None and resumed >= since
-    if now < since or is_known or is_reviewed(contract, runtime, since=delivered):
+    if is_known or is_reviewed(contract, runtime, since=delivered):
         return None
     return since
