@@ -72,6 +72,6 @@ def _reasons(contract: Contract, disposition: str, reasons: Mapping[str, int]) -
     prefixed = [
         f"{reason} {count:,}"
         for reason, count in reasons.items()
-        if disposition not in lists and reason.partition(":")[0] == disposition
+        if disposition not in lists and reason.startswith(f"{disposition}:")
     ]
     return ", ".join([*told, *prefixed])

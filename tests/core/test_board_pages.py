@@ -69,7 +69,7 @@ def test_the_sample_shows_no_value(company: Company) -> None:
     desk.go(company, contract)
     with board_of(company, valid(contract)) as board:
         page = board.page(f"/contracts/{NAME}")
-        assert "band set" in text(page)
+        assert "A-1 eligible included all set" in text(page)
         assert "a-band-of-its-own" not in page
 
 
