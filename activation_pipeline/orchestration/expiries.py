@@ -132,6 +132,8 @@ def expiry_sensor(
                     tick.look(name, runtime)
         except ActivationError as error:
             tick.faults.append(str(error))
+        for fault in tick.faults:
+            context.log.warning(fault)
         told = "; ".join(tick.faults) or "nothing is over that nobody dealt with"
         return dg.SensorResult(
             run_requests=tick.requests,

@@ -41,18 +41,15 @@ if TYPE_CHECKING:
 KEYS = "ABCDE"
 
 
-@pytest.mark.parametrize(
-    ("beyond", "stands"), [(-SECOND, "low"), (timedelta(0), "low"), (SECOND, None)]
-)
-def test_a_value_holds_up_to_its_limit_and_not_a_second_longer(
-    company: Company, beyond: timedelta, stands: str | None
-) -> None:
+def test_a_value_holds_up_to_its_limit_and_not_a_second_longer(company: Company) -> None:
     contract = delivered(company)
-    age(company, beyond)
-    done = end(company, contract)
-    assert bands(company) == dict.fromkeys(KEYS, stands)
-    assert bool(done.tally.counts) == (stands is None)
-    assert held(company, contract) == dict.fromkeys(KEYS, stands)
+    age(company, -SECOND)
+    for _ in ("a second before", "at the limit"):
+        assert end(company, contract).tally.counts == {}
+        assert bands(company) == dict.fromkeys(KEYS, "low")
+        wait(company, SECOND)
+    assert end(company, contract).tally.counts == {"cleared": 5}
+    assert bands(company) == held(company, contract) == dict.fromkeys(KEYS)
 
 
 def test_it_is_done_once_and_kept_with_its_delay(company: Company) -> None:

@@ -195,6 +195,7 @@ def test_loading_reads_no_secret_and_opens_nothing(company: Yard) -> None:
 
 def test_the_sensor_and_the_on_call_jobs_are_there(company: Yard) -> None:
     on_call = {"pause_contract", "resume_contract", "rollback_contract", "freeze_contract"}
+    on_call |= {"expire_contract"}
     assert {*on_call, "every_contract"} <= {job.name for job in company.defs.resolve_all_job_defs()}
     sensor = company.defs.resolve_sensor_def("automation")
     assert sensor.default_status is dg.DefaultSensorStatus.RUNNING
