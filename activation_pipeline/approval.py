@@ -192,4 +192,5 @@ def signing(contract: Contract, roles: Iterable[str]) -> str:
     each = dict.fromkeys(roles)
     who = ", ".join(each)
     verb = "have" if len(each) > 1 else "has"
-    return f"{who} {verb} to sign: activation approve {contract.name} --as {next(iter(each))}"
+    role = next(iter(each))
+    return f"{who} {verb} to sign: activation approve {contract.name} --as {role} --by WHO"
