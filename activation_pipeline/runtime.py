@@ -85,8 +85,12 @@ class Runtime:
         self.ledger.close()
 
 
-def open_runtime(settings: Settings) -> Runtime:
+def open_runtime(settings: Settings, *, reads_only: bool = False) -> Runtime:
     """Open an installation; destinations and the warehouse are opened when first needed.
+
+    Args:
+        settings: of the installation.
+        reads_only: for who only looks at the ledger, and waits for no writer.
 
     Raises:
         ConfigurationError: the ledger does not open; see ``open_engine``.
@@ -109,7 +113,7 @@ def open_runtime(settings: Settings) -> Runtime:
 
     engines = Engines()
     return Runtime(
-        ledger=Ledger(settings.ledger),
+        ledger=Ledger(settings.ledger, reads_only=reads_only),
         snapshots=Snapshots(settings.home),
         read_manifest=manifest,
         open_warehouse=lambda: engines.warehouse(settings.warehouse),

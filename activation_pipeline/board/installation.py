@@ -70,7 +70,7 @@ def open_installation(
         finally:
             own.close()
 
-    runtime = open_runtime(settings)
+    runtime = open_runtime(settings, reads_only=True)
     try:
         channels = read_channels(settings.environment)
         address = settings.environment.get(ADDRESS) or None

@@ -42,14 +42,14 @@ class Samples:
         plan, name = live.plan, live.contract.name
         if plan is None:
             return None
+        # One after the other: the engine that draws is one for all threads of the runtime.
         with self._lock:
             kept = self._kept.get(name)
-        if kept and kept[0] == plan:
-            return kept[1]
-        try:
-            drawn = pack(live.contract, runtime, now=now, plan=plan).sample
-        except ActivationError as error:
-            return Sampling((), str(error))
-        with self._lock:
-            self._kept[name] = (plan, Sampling(drawn))
-        return Sampling(drawn)
+            if kept and kept[0] == plan:
+                return kept[1]
+            try:
+                drawn = Sampling(pack(live.contract, runtime, now=now, plan=plan).sample)
+            except ActivationError as error:
+                return Sampling((), str(error))
+            self._kept[name] = (plan, drawn)
+            return drawn

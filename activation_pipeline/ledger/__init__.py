@@ -56,11 +56,15 @@ __all__ = ["Evaluation", "Ledger"]
 class Ledger:
     """One installation's ledger."""
 
-    def __init__(self, url: str) -> None:
-        """Open the database and create what is missing; see ``open_engine`` for errors."""
-        self._engine = open_engine(url)
+    def __init__(self, url: str, *, reads_only: bool = False) -> None:
+        """Open the database and create what is missing; see ``open_engine`` for errors.
+
+        With ``reads_only`` nothing that is asked waits for a writer, nor keeps one waiting.
+        """
+        opened = open_engine(url)
+        self._engine = reading(opened) if reads_only else opened
         self._closing = ExitStack()
-        self._closing.callback(close_engine, self._engine)
+        self._closing.callback(close_engine, opened)
         self.deliveries = Deliveries(self._engine)
         self.history = History(self._engine)
         self.attempts = Attempts(self._engine)

@@ -6,13 +6,20 @@ import json
 import os
 import signal
 import socket
+import sqlite3
 import subprocess
 import sys
+from contextlib import closing
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import requests
 from installation import NAME, Installation, installed
+from starlette.testclient import TestClient
+
+from activation_pipeline.board import create_board, open_door, open_installation
+from activation_pipeline.settings import read_settings
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -68,3 +75,18 @@ def test_a_board_that_cannot_start_says_why(tmp_path: Path, built: Path) -> None
     assert running.returncode == 1
     assert f"port {port} is not available" in told
     assert "Traceback" not in told
+
+
+def test_the_board_answers_while_somebody_writes_to_the_ledger(tmp_path: Path, built: Path) -> None:
+    place = installed(tmp_path, built, "http://127.0.0.1:9")
+    settings = read_settings(place.environment)
+    now = datetime.now(UTC)
+    with open_installation(settings, clock=lambda: now) as installation:
+        door = open_door({}, "127.0.0.1", clock=lambda: now)
+        app = create_board(installation, door)
+        browser = TestClient(app, base_url="http://127.0.0.1")
+        with closing(sqlite3.connect(tmp_path / "home" / "ledger.sqlite")) as writer:
+            writer.execute("BEGIN IMMEDIATE")
+            for path in ("/", f"/contracts/{NAME}"):
+                assert browser.get(path).status_code == 200
+            writer.execute("ROLLBACK")
