@@ -30,9 +30,9 @@ class Facts:
     """One contract as the ledger knows it.
 
     ``answered`` and ``read_back`` are by destination; ``runs`` are newest first, down to a good
-    one. ``missed`` is the due moment of the first run that is missing, ``unreviewed`` when the first
-    review's day ended without a review. ``newest_word`` is the last word on its pauses before
-    anything was read.
+    one. ``missed`` is the due moment of the first run that is missing, ``unreviewed`` the end of
+    the first review's day where nobody held it. ``newest_word`` is the last word on its pauses
+    before anything was read.
     """
 
     newest_word: int = 0

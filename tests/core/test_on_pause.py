@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 import sqlalchemy as sa
 from company import MemoryDestination, contract_dict
-from desk import build, go, plan, send, stock
+from desk import build, go, plan, received, send, stock
 from ruled_ledger import START
 from undoing_company import EVERY_CHANGE, bands, incidents, pauses
 
@@ -25,12 +25,17 @@ from activation_pipeline.ledger.rules import Cause
 from activation_pipeline.pause_rules import Applied, apply, pause_by_rules, undos_due
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterator, Sequence
 
     from company import Company
 
     from activation_pipeline.contract import Contract
-    from activation_pipeline.destinations import LiveRecord
+    from activation_pipeline.destinations import (
+        BatchOutcome,
+        LiveRecord,
+        OutgoingRecord,
+        Target,
+    )
 
 HOUR = timedelta(hours=1)
 RULES = {"rejected_above": 0.2, "overdue": "1h"}
@@ -164,6 +169,28 @@ def test_a_plan_that_waits_while_its_match_rate_fell_is_not_sent(company: Compan
     assert judge(company, contract).pausing == ("match_rate_fall",)
     with pytest.raises(RefusedError, match="match rate 100% -> 50%"):
         send(company, contract)
+
+
+@dataclass
+class Judged(MemoryDestination):
+    """A destination that has somebody judge the rules while it is at work."""
+
+    judge: Callable[[], Any] = print
+
+    def send(self, target: Target, records: Sequence[OutgoingRecord]) -> BatchOutcome:
+        outcome = super().send(target, records)
+        self.judge()
+        return outcome
+
+
+def test_a_delivery_at_work_stops_where_a_rule_breaks(company: Company) -> None:
+    """Three of twelve are refused, of at most one in five; half of the twelve are not sent."""
+    contract = ruled(company, "keep_previous")
+    stock(company, "ABCDEFGHIJKL")
+    company.destination = Judged(reject=set("ABC"), judge=lambda: judge(company, contract))
+    with pytest.raises(RefusedError, match="rejected_above: crm: 3 of 12"):
+        go(company, contract)
+    assert "".join(received(company)) == "ABCDEF"
 
 
 WORD = Pause("renewal_risk", None, "activation", "rejected_above: 3%", START, None)
