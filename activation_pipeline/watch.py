@@ -17,7 +17,7 @@ from sqlalchemy.exc import SQLAlchemyError
 from activation_pipeline import alerts, pause_rules
 from activation_pipeline.errors import ActivationError, RefusedError, RetryableError
 from activation_pipeline.expire import expire
-from activation_pipeline.expiry.due import due
+from activation_pipeline.expiry import watching
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Mapping
@@ -29,6 +29,7 @@ if TYPE_CHECKING:
     from activation_pipeline.runtime import Runtime
     from activation_pipeline.transition import Transition
 
+Known = dict[tuple[str, str], watching.Seen]
 _RULES, _EXPIRY, _CHANGES, _ALERTS = "pause rules", "expiry", "changes", "alerts"
 
 
@@ -70,6 +71,7 @@ class _Work:
     clock: Callable[[], datetime]
     did: list[Did]
     changes: list[Transition]
+    known: Known
     told: Told | None = None
 
     def guarded(self, part: str, name: str, act: Callable[[], Iterable[str]]) -> None:
@@ -97,7 +99,13 @@ class _Work:
 
     def expiry(self, contract: Contract, destination: str) -> Iterator[str]:
         """Take away what outlived its promise; asks the destination only where something did."""
-        if due(contract, destination, self.runtime, now=self.clock()).is_due:
+        place = (contract.name, destination)
+        now = self.clock()
+        seen, asked = watching.watch(
+            contract, destination, self.runtime, self.known.get(place), now=now
+        )
+        self.known[place] = seen
+        if asked is not None:
             yield expire(contract, destination, self.runtime, clock=self.clock).headline
 
     def notice(self, name: str, checked: Checked) -> Iterator[str]:
@@ -118,6 +126,7 @@ def tick(
     channels: Mapping[str, tuple[Channel, ...]],
     links: Links,
     clock: Callable[[], datetime],
+    known: Known | None = None,
 ) -> Tick:
     """Look once at every contract, malformed ones too, and do what is due.
 
@@ -128,9 +137,10 @@ def tick(
         channels: of each role; see ``alerts.read_channels``.
         links: what alerts link to.
         clock: tells the time, UTC.
+        known: what the last look keeps for the next one, which then costs less.
     """
     began = clock()
-    work = _Work(runtime, clock, [], [])
+    work = _Work(runtime, clock, [], [], {} if known is None else known)
     valid = [checked.contract for checked in every.values() if checked.contract is not None]
     # Called last in, first out, and each one whatever happened to those before: a fault that
     # nobody foresaw is raised in the end, when all the others have had their turn.

@@ -18,13 +18,16 @@ if TYPE_CHECKING:
     from collections.abc import Callable
     from datetime import timedelta
 
+    from activation_pipeline.watch import Known
+
 
 def run(every: timedelta | None, *, as_json: bool) -> None:
     """Look once and end with what was found, or look until somebody stops it."""
+    known: Known = {}
     if every is not None:
-        loop(lambda: _look(as_json=as_json), every, sleep=time.sleep)
+        loop(lambda: _look(known, as_json=as_json), every, sleep=time.sleep)
         return
-    code = _look(as_json=as_json)
+    code = _look(known, as_json=as_json)
     if code:
         raise typer.Exit(code)
 
@@ -39,7 +42,7 @@ def loop(look: Callable[[], object], every: timedelta, *, sleep: Callable[[float
         sleep(every.total_seconds())
 
 
-def _look(*, as_json: bool) -> int:
+def _look(known: Known, *, as_json: bool) -> int:
     settings = opening.settings()
     every = opening.contracts(settings)
     with opening.runtime(settings) as runtime:
@@ -49,6 +52,7 @@ def _look(*, as_json: bool) -> int:
             channels=read_channels(settings.environment),
             links=read_links(settings.environment),
             clock=opening.now,
+            known=known,
         )
     code = _code(done)
     if as_json:

@@ -62,14 +62,6 @@ class Transitions:
                 _add(connection, each, roles or seen.roles if each.is_told else (), now)
         return found
 
-    def last(self, contract: str, *, limit: int = 20) -> tuple[Transition, ...]:
-        """List a contract's newest changes that somebody was to hear of, newest first."""
-        n = t.transitions
-        told = n.c.kind.not_in(("seen", "changed"))
-        query = sa.select(n).where(n.c.contract == contract, told).order_by(n.c.id.desc())
-        with reading(self._engine).begin() as connection:
-            return tuple(_transition(row) for row in connection.execute(query.limit(limit)))
-
     def notices(self, *, since: datetime) -> tuple[Notice, ...]:
         """List every notice from a moment on with its tries, oldest first."""
         n, a = t.notices, t.notice_attempts

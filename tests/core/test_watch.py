@@ -12,13 +12,15 @@ from desk import build, go
 from told_ledger import failed_plan, judged
 
 from activation_pipeline.alerts import Links, read_channels
+from activation_pipeline.errors import RetryableError
+from activation_pipeline.freeze import freeze
 from activation_pipeline.loading import Checked
 from activation_pipeline.watch import tick
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from company import Company
+    from company import Company, MemoryDestination
 
     from activation_pipeline.contract import Contract
     from activation_pipeline.runtime import Runtime
@@ -26,6 +28,17 @@ if TYPE_CHECKING:
 
 WEEK = timedelta(days=7)
 NOBODY = {"ACTIVATION_ALERT_CS_OPS": "json://127.0.0.1:9/x"}
+
+
+WHY: dict[str, Any] = {
+    "by": "demo_cs_director",
+    "reason": "opt-outs are missing",
+    "incident_class": "suppression",
+}
+
+
+def no_answer(_kind: str) -> MemoryDestination:
+    raise RetryableError("crm: no answer")
 
 
 def file(contract: Contract) -> Checked:
@@ -84,6 +97,36 @@ def test_what_outlived_its_promise_goes_and_is_told_while_the_chat_is_down(
     assert "expired" in [each.kind for each in done.changes]
     assert done.told is not None
     assert [each.role for each in done.told.failing] == ["cs_ops"]
+
+
+def test_nothing_expires_under_a_freeze_and_nobody_is_bothered_with_it(company: Company) -> None:
+    contract = build(company)
+    company.add("A-1")
+    go(company, contract)
+    with company.runtime() as runtime:
+        freeze(contract, None, runtime, now=NOW, **WHY)
+        done = watch(runtime, contract, at=NOW + WEEK)
+    assert (done.did, done.errors) == ((), ())
+    assert company.destination.records["R-A-1"]["Band__c"] == "low"
+
+
+def test_an_undo_that_fails_is_said_and_the_pause_stays(company: Company) -> None:
+    rules = {"pause_when": {"rejected_above": 0.1}, "on_pause": "restore_previous"}
+    contract = build(company, monitoring=contract_dict()["monitoring"] | rules)
+    for key in ("A-1", "A-2"):
+        company.add(key)
+    company.destination.reject.add("A-2")
+    go(company, contract)
+    with company.runtime() as runtime:
+        runtime.connect = no_answer
+        done = watch(runtime, contract)
+        assert [type(each) for each in done.errors] == [RetryableError]
+        assert [each.clause for each in done.changes] == ["rejected_above"]
+        assert runtime.ledger.pauses(contract.name, now=NOW)
+        runtime.connect = lambda _kind: company.destination
+        again = watch(runtime, contract)
+    assert again.errors == ()
+    assert [each.part for each in again.did] == ["pause rules"]
 
 
 def test_a_contract_whose_files_are_damaged_keeps_no_other_from_being_watched(
