@@ -8,15 +8,13 @@ from __future__ import annotations
 
 import json
 import os
-import socket
 from contextlib import contextmanager
 from dataclasses import dataclass, field
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import yaml
 
-from activation_pipeline import destinations
+from activation_pipeline import destinations, processes
 from activation_pipeline.errors import ConfigurationError
 from activation_pipeline.ledger import Ledger
 from activation_pipeline.manifest import read_manifest
@@ -29,6 +27,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping
     from contextlib import AbstractContextManager
     from datetime import datetime
+    from pathlib import Path
 
     from duckdb import DuckDBPyConnection
 
@@ -38,7 +37,6 @@ if TYPE_CHECKING:
     from activation_pipeline.settings import Settings
 
 _LEASE_S = 300.0
-_DEAD = frozenset("ZXx")
 
 
 @dataclass
@@ -154,30 +152,12 @@ def target(contract: Contract, destination: str) -> Target:
 
 def this_process() -> str:
     """Name this process for leases: host, pid and the pid's start, since pids are used again."""
-    return f"{socket.gethostname()}:{os.getpid()}:{_started(os.getpid())}"
+    return f"{processes.this_host()}:{os.getpid()}:{processes.started(os.getpid())}"
 
 
 def is_gone(holder: str, renewed_at: datetime, *, now: datetime) -> bool:
     """Say whether the holder of a lease has died: its process here, or its lease elsewhere."""
     host, pid, started = holder.rsplit(":", 2)
-    if host == socket.gethostname():
-        return _started(int(pid)) != started
+    if host == processes.this_host():
+        return processes.started(int(pid)) != started
     return (now - renewed_at).total_seconds() > _LEASE_S
-
-
-def _started(pid: int) -> str:
-    """Tell when a living process of this machine started, in clock ticks; empty: there is none."""
-    try:
-        status = Path(f"/proc/{pid}/stat").read_text(encoding="utf-8")
-        state, *rest = status.rpartition(")")[2].split()
-        # A dead process that its parent has not asked about yet is listed, and sends nothing.
-        return "" if state in _DEAD else rest[18]
-    except OSError:
-        pass  # no such process, or a system without /proc: ask the kernel
-    try:
-        os.kill(pid, 0)
-    except ProcessLookupError:
-        return ""
-    except PermissionError:
-        return "running"
-    return "running"

@@ -9,19 +9,23 @@ from __future__ import annotations
 
 import hashlib
 import os
+import re
 import shutil
 import tempfile
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from activation_pipeline import processes
 from activation_pipeline.errors import RefusedError
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
 _CHUNK = 1 << 20
+_LEFT_S = 3600.0
+_WORKSPACE = re.compile(r"(?P<pid>\d+)-(?P<started>[a-z0-9]*)-(?P<host>.*)-[a-z0-9_]+")
 
 
 @dataclass(frozen=True)
@@ -35,7 +39,9 @@ class Snapshots:
         """Give a private folder on the same disk, gone afterwards, so that moves are atomic."""
         work = self.home / "work"
         work.mkdir(parents=True, exist_ok=True)
-        folder = Path(tempfile.mkdtemp(prefix=f"{os.getpid()}-", dir=work))
+        me = f"{os.getpid()}-{processes.started(os.getpid())}-{processes.this_host()}-"
+        folder = Path(tempfile.mkdtemp(prefix=me, dir=work))
+        _sweep(folder)
         try:
             yield folder
         finally:
@@ -95,6 +101,23 @@ class Snapshots:
     def base(self, contract: str, destination: str, position: int) -> Path:
         """Locate the base that holds everything up to and including one position."""
         return self.delivered_folder(contract, destination) / f"{position:012d}-base.parquet"
+
+
+def _sweep(mine: Path) -> None:
+    """Remove what killed processes of this machine left beside a new workspace.
+
+    Only after an hour, by the clock of the file system: where machines of one name share a disk,
+    a process that is not seen here may live there.
+    """
+    now = mine.stat().st_mtime
+    for folder in mine.parent.iterdir():
+        named = _WORKSPACE.fullmatch(folder.name)
+        if named is None or named["host"] != processes.this_host():
+            continue
+        with suppress(FileNotFoundError):
+            is_old = now - folder.stat().st_mtime > _LEFT_S
+            if is_old and processes.started(int(named["pid"])) != named["started"]:
+                shutil.rmtree(folder, ignore_errors=True)
 
 
 def publish(source: Path, final: Path) -> None:

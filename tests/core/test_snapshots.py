@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+import os
+import subprocess
+import sys
 from typing import TYPE_CHECKING
 
 import pytest
 
+from activation_pipeline import processes
 from activation_pipeline.errors import RefusedError
 from activation_pipeline.snapshots import Snapshots, content_hash, publish, verify_content
 
@@ -23,6 +27,49 @@ def test_a_workspace_is_private_on_the_same_disk_and_gone_afterwards(tmp_path: P
         raise KeyboardInterrupt
     assert not folder.exists()
     assert list((tmp_path / "work").iterdir()) == []
+
+
+HOUR_S = 3600
+
+
+@pytest.mark.parametrize(
+    ("process", "host", "age_s", "stays"),
+    [
+        ("killed", None, HOUR_S + 60, False),
+        ("killed", None, HOUR_S - 60, True),
+        ("killed", "another-machine", 9 * HOUR_S, True),
+        ("living", None, 9 * HOUR_S, True),
+        ("another of its pid", None, HOUR_S + 60, False),
+    ],
+)
+def test_what_a_killed_process_left_is_removed_an_hour_later(
+    tmp_path: Path, process: str, host: str | None, age_s: int, *, stays: bool
+) -> None:
+    snapshots = Snapshots(tmp_path)
+    with subprocess.Popen([sys.executable, "-c", "input()"], stdin=subprocess.PIPE) as living:
+        mark = {
+            "killed": f"{2**22 + 1}-7",
+            "living": f"{living.pid}-{processes.started(living.pid)}",
+            "another of its pid": f"{living.pid}-7",
+        }[process]
+        left = tmp_path / "work" / f"{mark}-{host or processes.this_host()}-a1b2_c3d"
+        left.mkdir(parents=True)
+        (left / "part.parquet").write_bytes(b"half")
+        with snapshots.workspace() as folder:
+            then = folder.stat().st_mtime - age_s
+        os.utime(left, (then, then))
+        with snapshots.workspace():
+            assert left.exists() == stays
+        living.kill()
+
+
+def test_nothing_that_is_not_a_workspace_is_swept(tmp_path: Path) -> None:
+    snapshots = Snapshots(tmp_path)
+    kept = tmp_path / "work" / "notes of the on-call"
+    kept.mkdir(parents=True)
+    os.utime(kept, (0, 0))
+    with snapshots.workspace():
+        assert kept.is_dir()
 
 
 def test_a_file_is_published_whole(tmp_path: Path) -> None:
