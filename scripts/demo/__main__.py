@@ -129,6 +129,7 @@ def ui() -> int:
         use(environment(url))
         port = str(free_port(3000))
         shown = stack.enter_context(board(free_port(8400)))
+        use(environment(url) | {"ACTIVATION_BOARD_URL": shown})  # for the links in alerts
         say(f"sandbox: {url}  (what a rep would see)")
         say(f"board:   {shown}  (every contract: what is blocked and why)")
         say(f"Dagster: http://127.0.0.1:{port}  (in about 15 seconds; Ctrl-C stops all)")
