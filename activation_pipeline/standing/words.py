@@ -12,8 +12,10 @@ if TYPE_CHECKING:
     from activation_pipeline.evidence import Pause
     from activation_pipeline.incident import Incident
 
-# What acts by itself signs its pauses so; the reason then begins with the clause.
+# What acts by itself signs its pauses so; the reason then begins with the clause, and ends with who
+# has to act.
 ITSELF = "activation"
+_OWNER = "; owner: "
 _EXPIRY = "expire_after"
 
 
@@ -21,6 +23,7 @@ def of_pause(pause: Pause, *, restarted_by: str | None) -> Standing:
     """Tell a pause as a state; a rule's pause has the rule as its clause."""
     rule, _, found = pause.reason.partition(": ")
     by_rule = pause.by == ITSELF and bool(found)
+    told, _, owner = found.partition(_OWNER)
     where = f" --destination {pause.destination}" if pause.destination else ""
     command = (
         f"activation resume {pause.contract}{where} --as {restarted_by or 'ROLE'} --by WHO "
@@ -30,13 +33,13 @@ def of_pause(pause: Pause, *, restarted_by: str | None) -> Standing:
         contract=pause.contract,
         state="paused",
         clause=rule if by_rule else "not_paused",
-        message=without_addresses(found if by_rule else pause.reason),
+        message=without_addresses(told if by_rule else pause.reason),
         since=pause.since,
         until=pause.until,
         by=without_addresses(pause.by),
         destination=pause.destination,
         restarted_by=restarted_by,
-        owner=restarted_by,
+        owner=owner if by_rule and owner else restarted_by,
         next_step=Step(
             restarted_by or "workflow owner", "look at why it is paused, then restart", command
         ),

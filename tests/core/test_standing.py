@@ -29,6 +29,7 @@ CAPPED = make_contract(
 )
 OURS = CONTRACT.name
 HOUR = timedelta(hours=1)
+RULE = "rejected_above: 3% of 1,200 rejected, at most 2%"
 NOBODY: dict[str, object] = {"approvals": ()}
 
 
@@ -126,10 +127,11 @@ def test_a_pause_of_a_contract_that_writes_the_same_holds_this_one_too(runtime: 
 
 def test_what_paused_by_itself_names_its_rule(runtime: Runtime) -> None:
     judged(runtime.ledger, CONTRACT)
-    pause(runtime, "activation", "rejected_above: 3% of 1,200 rejected, at most 2%", "crm")
+    pause(runtime, "activation", f"{RULE}; owner: salesforce_admin", "crm")
     found = standing(CONTRACT, runtime, now=NOW)
     assert (found.state, found.clause, found.destination) == ("paused", "rejected_above", "crm")
     assert found.message == "3% of 1,200 rejected, at most 2%"
+    assert (found.owner, found.restarted_by) == ("salesforce_admin", "cs_director")
     assert found.headline == (
         "renewal_risk: paused (crm) by rejected_above: 3% of 1,200 rejected, at most 2%"
     )
