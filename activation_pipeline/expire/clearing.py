@@ -84,17 +84,23 @@ def _kept(reach: Reach, name: str, row: Row, live: LiveRecord) -> str | None:
         return "cannot_clear"
     if now in (None, ""):
         return "is_empty"
-    if not _is_ours(reach, name, row, now):
-        return "changed_since"
-    return "cannot_be_empty" if name in reach.needed else None
+    why = _not_over(reach, name, row, now)
+    if why is None and name in reach.needed:
+        return "cannot_be_empty"
+    return why
 
 
-def _is_ours(reach: Reach, name: str, row: Row, now: object) -> bool:
-    """Say whether what stands is what we hold, or what we sent and never heard of."""
+def _not_over(reach: Reach, name: str, row: Row, now: object) -> str | None:
+    """Say why what stands there is not what is over; None where it is.
+
+    What we sent and never heard of may stand there: then it did arrive, and has its own age.
+    """
+    if stands(reach, name, row[f"held:{name}"], now):
+        return None
     sent = row.get(f"sent:{name}")
-    return stands(reach, name, row[f"held:{name}"], now) or (
-        sent is not None and stands(reach, name, sent, now)
-    )
+    if sent is None or not stands(reach, name, sent, now):
+        return "changed_since"
+    return None if row["sent_is_over"] else "arrived_since"
 
 
 def _whole(reach: Reach, row: Row, live: LiveRecord, told: tuple[str, ...]) -> Ended:
@@ -103,12 +109,9 @@ def _whole(reach: Reach, row: Row, live: LiveRecord, told: tuple[str, ...]) -> E
         # Nobody knows whether we added this member, or somebody else did.
         return Ended(left=(*told, "unanswered"))
     looked_at = [name for name in reach.types if name in live.values]
-    changed = [
-        f"changed_since:{name}"
-        for name in looked_at
-        if not _is_ours(reach, name, row, live.values[name])
-    ]
-    if changed:
-        return Ended(left=(*told, *changed))
+    why = {name: _not_over(reach, name, row, live.values[name]) for name in looked_at}
+    kept = tuple(f"{reason}:{name}" for name, reason in why.items() if reason)
+    if kept:
+        return Ended(left=(*told, *kept))
     gone = amended_row(reach, row, live, dict.fromkeys(reach.types))
     return Ended({**gone, "operation": "remove"}, told)

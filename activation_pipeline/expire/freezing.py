@@ -17,7 +17,7 @@ from activation_pipeline.amending.desk import Place, reached
 from activation_pipeline.amending.snapshot import Judged, left_alone, part_types, write_part
 from activation_pipeline.amending.tally import Tally
 from activation_pipeline.expire.clearing import Ended, end, said
-from activation_pipeline.expiry.ages import WHOLE, is_over
+from activation_pipeline.expiry.ages import WHOLE, is_new, is_over
 from activation_pipeline.expiry.opening import WRITTEN
 from activation_pipeline.expressions import any_of, column, named, timestamp
 from activation_pipeline.python_values import python_rows
@@ -58,16 +58,13 @@ def over_query(
 
     Returns:
         The address, ``certain``, ``as_of_before`` (how old the value is), ``as_of_sent_over`` (of
-        what was sent over without an answer), ``held:`` and ``sent:`` by field; ``end:<field>``
-        and ``tell:<field>``; sorted by key.
+        what was sent over without an answer), ``sent_is_over`` (what was sent is, too); by field
+        ``held:``, ``sent:``, ``end:`` and ``tell:``; sorted by key.
     """
     flags: dict[str, exp.Expr] = {}
     for name in values.names:
         over = is_over(name, limits.before, fields=bool(values.fields))
-        new: exp.Expr = exp.true()
-        if limits.handled is not None:
-            handled = timestamp(limits.handled)
-            new = exp.GTE(this=column(f"refreshed:{name}"), expression=handled)
+        new = is_new(name, limits.before, limits.handled)
         is_written = words[name] in WRITTEN
         wanted = over if is_written and limits.again else exp.and_(over, new)
         flags[f"end:{name}"] = wanted if is_written else exp.false()
@@ -81,6 +78,9 @@ def over_query(
             column("certain"),
             named(as_of, "as_of_before"),
             named(column("as_of_before"), "as_of_sent_over"),
+            named(
+                exp.LT(this=column("as_of"), expression=timestamp(limits.before)), "sent_is_over"
+            ),
             *(named(column(name), f"held:{name.removeprefix('field:')}") for name in fields),
             *(column(f"sent:{name}") for name in values.fields),
             *(named(flag, name) for name, flag in flags.items()),

@@ -24,6 +24,7 @@ if TYPE_CHECKING:
 _KEYS = ("key", "destination_id")
 # Of members and whole items there is one age for all of it.
 WHOLE = ""
+UNANSWERED = "next: unanswered"  # no field has a space in its name
 
 
 @dataclass(frozen=True)
@@ -224,6 +225,23 @@ def is_over(name: str, before: datetime, *, fields: bool) -> exp.Expr:
     return exp.and_(_there(name, fields=fields), old)
 
 
+def is_new(name: str, before: datetime, handled: datetime | None) -> exp.Expr:
+    """Say of a value that is over that nobody dealt with it: what was over then, was dealt with.
+
+    A record whose last refresh was never answered is looked at twice: when the value before is
+    over, and when the one that may have arrived is.
+    """
+    if handled is None:
+        return exp.true()
+    then = timestamp(handled)
+    sent = exp.and_(
+        exp.not_(column("certain")),
+        exp.GTE(this=column("as_of"), expression=then.copy()),
+        exp.LT(this=column("as_of"), expression=timestamp(before)),
+    )
+    return exp.or_(exp.GTE(this=column(f"refreshed:{name}"), expression=then), sent)
+
+
 def summary_query(
     values: Values, names: Iterable[str], *, before: datetime, handled: datetime | None
 ) -> exp.Select:
@@ -237,11 +255,12 @@ def summary_query(
 
     Returns:
         ``over`` records and ``new`` ones among them that nobody dealt with; and by name ``first:``
-        (when the oldest of those was last refreshed) and ``next:`` (the oldest that is not over).
+        (when the oldest of those was last refreshed) and ``next:`` (the oldest that is not over),
+        with ``UNANSWERED`` for what may have arrived.
     """
     fields = bool(values.fields)
     flags = {name: is_over(name, before, fields=fields) for name in names}
-    new = {name: exp.and_(flag, _since(name, handled)) for name, flag in flags.items()}
+    new = {name: exp.and_(flag, is_new(name, before, handled)) for name, flag in flags.items()}
     output = [
         named(_count(exp.or_(*flags.values())), "over"),
         named(_count(exp.or_(*new.values())), "new"),
@@ -252,17 +271,16 @@ def summary_query(
             named(_oldest(name, new[name]), f"first:{name}"),
             named(_oldest(name, fresh), f"next:{name}"),
         ]
+    unsure = exp.and_(
+        exp.not_(column("certain")),
+        exp.GTE(this=column("as_of"), expression=timestamp(before)),
+    )
+    output.append(named(exp.Min(this=exp.Case().when(unsure, column("as_of"))), UNANSWERED))
     return exp.select(*output).from_("ages")
 
 
 def _there(name: str, *, fields: bool) -> exp.Expr:
     return exp.not_(is_null(column(f"field:{name}"))) if fields else exp.true()
-
-
-def _since(name: str, handled: datetime | None) -> exp.Expr:
-    if handled is None:
-        return exp.true()
-    return exp.GTE(this=column(f"refreshed:{name}"), expression=timestamp(handled))
 
 
 def _oldest(name: str, when: exp.Expr) -> exp.Expr:

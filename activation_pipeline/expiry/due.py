@@ -92,8 +92,10 @@ def due_of(
     )
     (row,) = engine.rows(query)
     first, coming = (
-        min((row[f"{which}:{n}"] for n in names if row[f"{which}:{n}"]), default=None)
-        for which in ("first", "next")
+        min(
+            (value for name, value in row.items() if name.startswith(which) and value), default=None
+        )
+        for which in ("first:", "next:")
     )
     return Due(
         contract=contract.name,

@@ -117,16 +117,24 @@ def test_a_refresh_that_was_blocked_does_not_prolong_life(company: Company) -> N
     assert end(company, contract).tally.counts == {"cleared": 5}
 
 
-def test_a_refresh_that_was_rejected_or_lost_does_not_prolong_life(company: Company) -> None:
+def test_a_refresh_that_was_rejected_or_lost_prolongs_life_only_where_it_arrived(
+    company: Company,
+) -> None:
     contract = delivered(company)
     wait(company, timedelta(days=4))
-    company.destination.reject, company.destination.unanswered = {"A"}, {"B"}
+    company.destination.reject, company.destination.unanswered = {"A"}, {"B", "C"}
     refresh(company, contract, *KEYS, band="high")
     company.destination.reject, company.destination.unanswered = set(), set()
-    company.destination.records["R-B"]["Band__c"] = "high"  # it had arrived after all
+    company.destination.records["R-B"]["Band__c"] = "high"
     age(company, -timedelta(days=4) + SECOND)
+    done = end(company, contract)
+    assert done.tally.counts == {"cleared": 2, "arrived_since": 1}
+    assert bands(company) == {"A": None, "B": "high", "C": None, "D": "high", "E": "high"}
+    wait(company, timedelta(days=4) - SECOND)
+    assert overdue(company, contract).next == company.now
+    wait(company, SECOND)
     end(company, contract)
-    assert bands(company) == {"A": None, "B": None} | dict.fromkeys("CDE", "high")
+    assert bands(company) == dict.fromkeys(KEYS)
 
 
 def test_a_value_that_the_source_no_longer_gives_is_not_refreshed_by_its_record(
