@@ -69,9 +69,9 @@ def _is_none(value: object) -> bool:
 
 
 class PauseRules(Section):
-    """When the workflow pauses by itself; each limit is inclusive: at the limit it still runs.
+    """When the workflow pauses by itself; at a limit it still runs.
 
-    ``overdue`` is how long after its due moment a run may be missing, ``first_review_missed`` how
+    Only ``failed_runs`` is the count that pauses. ``overdue`` is how long after its due moment a run may be missing, ``first_review_missed`` how
     long after its day the first review may be.
     """
 

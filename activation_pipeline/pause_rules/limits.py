@@ -132,9 +132,9 @@ def _failed(contract: Contract, facts: Facts, limit: int, _: datetime) -> Iterat
         destination=newest.destination if newest else None,
         observed=float(ended),
         limit=float(limit),
-        message=f"{ended} failed runs in a row, at most {limit}{last}",
+        message=f"{ended} failed runs in a row, {limit} pause it{last}",
         owner=owners.source_model if at_source else owners.destination_field,
-        breaks=ended > limit,
+        breaks=ended >= limit,
         plan=newest.plan if newest else None,
     )
 

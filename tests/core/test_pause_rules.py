@@ -178,12 +178,12 @@ def _tell_run(teller: Teller, word: str) -> None:
 def test_failed_runs_pause_with_the_last_failure_and_count_anew_after_a_resume(
     tell_anywhere: Told,
 ) -> None:
-    teller = tell_anywhere({"failed_runs": 1})
+    teller = tell_anywhere({"failed_runs": 2})
     teller.makes_no_plan("the warehouse is locked")
     assert teller.judges().written == ()
     teller.fails(teller.prepares(), message="crm does not answer")
     (pause,) = teller.judges().written
-    assert "2 failed runs in a row, at most 1; the last one: crm: crm does not" in pause.reason
+    assert "2 failed runs in a row, 2 pause it; the last one: crm: crm does not" in pause.reason
     teller.resumes()
     teller.fails(teller.plans[-1])
     assert teller.judges().written == ()
