@@ -179,22 +179,6 @@ def ages_query(values: Values, refreshes: Sequence[exp.Query], *, unknown: datet
         refreshes: the queries that say what was refreshed, at least one.
         unknown: what is not known to be refreshed since, counts as refreshed then (UTC).
     """
-    first, *others = refreshes
-    every: exp.Query = first
-    for each in others:
-        every = every.union(each, distinct=False)
-    # By record, whatever the key: one that got a new key is refreshed under that one.
-    newest = (
-        exp.select(
-            column("destination_id"),
-            *(
-                named(exp.Max(this=column(f"refreshed:{name}")), f"refreshed:{name}")
-                for name in values.names
-            ),
-        )
-        .from_(every.subquery("every"))
-        .group_by(column("destination_id"))
-    )
     undated = exp.Case().when(is_null(column("as_of", "h")), column("at", "t"))
     output = [
         named(
@@ -213,10 +197,24 @@ def ages_query(values: Values, refreshes: Sequence[exp.Query], *, unknown: datet
     return (
         exp.select(exp.Column(this=exp.Star(), table=exp.to_identifier("h")), *output)
         .from_(exp.to_table("held").as_("h"))
-        .join(newest.subquery("n"), on=on, join_type="left")
+        .join(_newest(values, refreshes).subquery("n"), on=on, join_type="left")
         .join(exp.to_table("before").as_("b"), on=_is_unsure(), join_type="left")
         .join(exp.to_table("told").as_("t"), on=dated, join_type="left")
     )
+
+
+def _newest(values: Values, refreshes: Sequence[exp.Query]) -> exp.Select:
+    """Select the newest refresh by record, whatever its key: one may have got a new one."""
+    first, *others = refreshes
+    every: exp.Query = first
+    for each in others:
+        every = every.union(each, distinct=False)
+    newest = (
+        named(exp.Max(this=column(f"refreshed:{name}")), f"refreshed:{name}")
+        for name in values.names
+    )
+    record = column("destination_id")
+    return exp.select(record, *newest).from_(every.subquery("every")).group_by(record.copy())
 
 
 def is_over(name: str, before: datetime, *, fields: bool) -> exp.Expr:

@@ -70,9 +70,27 @@ def open_ages(
     Returns:
         Whose age it tells; None where nothing is held, or nothing of it ever expires.
     """
-    name, limit = contract.name, contract.freshness.expire_after
+    limit = contract.freshness.expire_after
+    values = _open_held(engine, contract, destination, runtime)
+    if values is None:
+        return None
+    # Whatever is older than this was over before it could be dealt with last.
+    since = max(handled or now - limit, now - limit) - limit
+    found = list(_found(engine, contract, destination, runtime, since=since))
+    _open_before(engine, values, contract, destination, runtime)
+    _open_told(engine, contract, destination, runtime)
+    positions = {each for plan in found for each in plan.positions}
+    queries = [delivered_query(values, positions), *_refreshes(engine, values, found)]
+    engine.table("ages", ages_query(values, queries, unknown=since - _INSTANT))
+    return values
+
+
+def _open_held(
+    engine: Engine, contract: Contract, destination: str, runtime: Runtime
+) -> Values | None:
+    """Make the table ``held``: what the destination holds from us, in all of its columns."""
     words = promises(contract, destination)
-    base, deltas = runtime.snapshots.delivered(name, destination)
+    base, deltas = runtime.snapshots.delivered(contract.name, destination)
     files = [*([base] if base else []), *deltas]
     if not files or not words:
         return None
@@ -84,20 +102,11 @@ def open_ages(
     known = [field for field in words if f"field:{field}" in columns]
     if fields and not known:
         return None
-    values = Values(
+    return Values(
         destination=destination,
         fields={field: fields[field].column for field in known if field in fields},
         types={field: columns[f"field:{field}"] for field in known},
     )
-    # Whatever is older than this was over before it could be dealt with last.
-    since = max(handled or now - limit, now - limit) - limit
-    found = list(_found(engine, contract, destination, runtime, since=since))
-    _open_before(engine, values, contract, destination, runtime)
-    _open_told(engine, contract, destination, runtime)
-    positions = {each for plan in found for each in plan.positions}
-    queries = [delivered_query(values, positions), *_refreshes(engine, values, found)]
-    engine.table("ages", ages_query(values, queries, unknown=since - _INSTANT))
-    return values
 
 
 def _refreshes(engine: Engine, values: Values, found: Sequence[Found]) -> Iterator[exp.Query]:
