@@ -11,6 +11,7 @@ from typing import Any
 
 sys.path.insert(0, str(Path(__file__).parents[2] / "tests"))
 
+ACCOUNT = "127.0.0.1"
 NOW = datetime(2026, 11, 20, 9, 0, tzinfo=UTC)
 HERE = Path(__file__).parent
 
@@ -73,7 +74,9 @@ def opened(folder: Path) -> Any:
 
     company = Company.__new__(Company)
     company.__dict__.update(folder=folder, now=NOW, path=folder / "warehouse.duckdb")
-    company.manifest, company.destination = manifest_of(MODELS), MemoryDestination()
+    # Planned in memory and sent over loopback: to one account, as far as an approval sees.
+    company.manifest = manifest_of(MODELS)
+    company.destination = MemoryDestination(identity=ACCOUNT)
     return company
 
 
@@ -87,7 +90,8 @@ def contract(company: Any) -> Any:
              "behavior": "upsert", "fields": fields}  # fmt: skip
     body["destinations"] = {"crm": body["destinations"]["crm"] | where}
     body["freshness"] |= {"on_expiry": {"band": "clear"}}
-    return make_contract(body, definition=company.definition())
+    accounts = {"crm": ACCOUNT}
+    return make_contract(body, definition=company.definition(), accounts=accounts)
 
 
 def hold(folder: Path) -> dict[str, float]:
