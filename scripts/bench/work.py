@@ -73,7 +73,12 @@ def opened(folder: Path) -> Any:
     from company import MODELS, Company, MemoryDestination, manifest_of
 
     company = Company.__new__(Company)
-    company.__dict__.update(folder=folder, now=NOW, path=folder / "warehouse.duckdb")
+    company.__dict__.update(
+        folder=folder,
+        now=NOW,
+        path=folder / "warehouse.duckdb",
+        ledger=folder / "home" / "ledger.sqlite",
+    )
     # Planned in memory and sent over loopback: to one account, as far as an approval sees.
     company.manifest = manifest_of(MODELS)
     company.destination = MemoryDestination(identity=ACCOUNT)
