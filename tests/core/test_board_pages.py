@@ -10,7 +10,9 @@ import sqlalchemy as sa
 from board_place import Board, board_of, malformed, valid
 from company import NOW, contract_dict, make_contract
 
+from activation_pipeline.board.showing import TEMPLATES
 from activation_pipeline.evidence import Pause
+from activation_pipeline.standing import STATES
 
 if TYPE_CHECKING:
     from company import Company
@@ -200,3 +202,12 @@ def test_the_first_page_costs_as_many_queries_for_six_contracts_as_for_one(
         one = _queries(board)
     with board_of(company, *(valid(named(company, f"c{n}")) for n in range(6))) as board:
         assert _queries(board) == one
+
+
+def test_every_state_has_a_sign_of_its_own_beside_its_colour() -> None:
+    parts = (TEMPLATES / "parts.html").read_text(encoding="utf-8")
+    signs = dict(re.findall(r'"(\w+)": "(\S)"', parts))
+    assert set(signs) == set(STATES)
+    assert len(set(signs.values())) == len(STATES)
+    style = (TEMPLATES / "board.css").read_text(encoding="utf-8")
+    assert all(f".card.s-{state}" in style for state in STATES)
