@@ -10,9 +10,9 @@ from __future__ import annotations
 
 import math
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING, Literal, Protocol
 
 from activation_pipeline.destinations import Value
 from activation_pipeline.destinations._values import (
@@ -52,6 +52,39 @@ class FieldRule:
     scale: int | None = None
     as_text: bool = False
     years: tuple[int, int] = (1, 9999)
+
+
+class Known(Protocol):
+    """One field as a destination's catalogue tells it."""
+
+    @property
+    def rule(self) -> FieldRule | None:
+        """What it keeps; None: a type that is not written."""
+
+    @property
+    def decode(self) -> Encoder:
+        """The decoder of its values."""
+
+
+def longest_texts(catalogue: Mapping[str, Known], names: Iterable[str]) -> dict[str, int]:
+    """Tell the longest text that each of these fields takes, where it has such a limit."""
+    rules = ((name, catalogue[name].rule) for name in names if name in catalogue)
+    return {name: rule.longest for name, rule in rules if rule and rule.longest}
+
+
+def read_back(
+    catalogue: Mapping[str, Known],
+    encoders: Mapping[str, tuple[str, Encoder]],
+    values: Mapping[str, Value],
+) -> dict[str, Value]:
+    """Say what is read once these values are there.
+
+    Raises:
+        NotExactError: a value that would not stay as it is.
+    """
+    return {
+        name: catalogue[name].decode(encode(values[name])) for name, (_, encode) in encoders.items()
+    }
 
 
 def encoder(rule: FieldRule) -> Encoder:

@@ -36,6 +36,7 @@ from activation_pipeline.destinations._braze_read import (
     read_users,
 )
 from activation_pipeline.destinations._braze_session import EXPORT, TRACK, judge, pace_of
+from activation_pipeline.destinations._codecs import longest_texts, read_back
 from activation_pipeline.destinations._http import (
     DEFAULT_CLOCKWORK,
     DEFAULT_PATIENCE,
@@ -129,9 +130,7 @@ class Braze:
 
     def limits(self, target: Target) -> Mapping[str, int]:
         """Tell the longest text that each mapped text attribute takes, in characters."""
-        catalogue = self._catalogue()
-        rules = ((name, catalogue[name].rule) for name in target.fields if name in catalogue)
-        return {name: rule.longest for name, rule in rules if rule and rule.longest}
+        return longest_texts(self._catalogue(), target.fields)
 
     def as_read(self, target: Target, values: Mapping[str, Value]) -> Mapping[str, Value]:
         """Say what ``read`` gives back once these values are there.
@@ -142,10 +141,7 @@ class Braze:
         if target.list is not None:
             return {}
         catalogue = self._catalogue()
-        return {
-            name: catalogue[name].decode(encode(values[name]))
-            for name, (_, encode) in encoders_of(catalogue, values).items()
-        }
+        return read_back(catalogue, encoders_of(catalogue, values), values)
 
     def send(self, target: Target, records: Sequence[OutgoingRecord]) -> BatchOutcome:
         """Write at most one batch and account for every record of it.

@@ -29,6 +29,7 @@ from activation_pipeline.destinations._batch import (
     in_order,
     send_in_parts,
 )
+from activation_pipeline.destinations._codecs import longest_texts, read_back
 from activation_pipeline.destinations._http import (
     DEFAULT_CLOCKWORK,
     DEFAULT_PATIENCE,
@@ -164,9 +165,7 @@ class HubSpot:
         """Tell the longest text that each mapped text property takes, in characters."""
         if target.list is not None:
             return {}
-        catalogue = self._catalogue(target)
-        rules = ((name, catalogue[name].rule) for name in target.fields if name in catalogue)
-        return {name: rule.longest for name, rule in rules if rule and rule.longest}
+        return longest_texts(self._catalogue(target), target.fields)
 
     def as_read(self, target: Target, values: Mapping[str, Value]) -> Mapping[str, Value]:
         """Say what ``read`` gives back once these values are there.
@@ -177,11 +176,7 @@ class HubSpot:
         if target.list is not None:
             return {}
         catalogue = self._catalogue(target)
-        encoders = encoders_of(catalogue, values)
-        return {
-            name: catalogue[name].decode(encode(values[name]))
-            for name, (_, encode) in encoders.items()
-        }
+        return read_back(catalogue, encoders_of(catalogue, values), values)
 
     def send(self, target: Target, records: Sequence[OutgoingRecord]) -> BatchOutcome:
         """Write at most one batch and account for every record of it.

@@ -22,6 +22,7 @@ from activation_pipeline.destinations._batch import (
     in_order,
     send_in_parts,
 )
+from activation_pipeline.destinations._codecs import longest_texts, read_back
 from activation_pipeline.destinations._http import (
     DEFAULT_CLOCKWORK,
     DEFAULT_PATIENCE,
@@ -124,9 +125,7 @@ class Webhook:
 
     def limits(self, target: Target) -> Mapping[str, int]:
         """Tell the longest text that each mapped text field takes, in characters."""
-        known = self._capabilities().fields_of(target)
-        rules = ((name, known[name].rule) for name in target.fields if name in known)
-        return {name: rule.longest for name, rule in rules if rule and rule.longest}
+        return longest_texts(self._capabilities().fields_of(target), target.fields)
 
     def as_read(self, target: Target, values: Mapping[str, Value]) -> Mapping[str, Value]:
         """Say what ``read`` gives back once these values are there.
@@ -135,10 +134,7 @@ class Webhook:
             NotExactError: a value that ``send`` would hold back.
         """
         known = self._capabilities().fields_of(target)
-        return {
-            name: known[name].decode(encode(values[name]))
-            for name, (_, encode) in encoders_of(known, values).items()
-        }
+        return read_back(known, encoders_of(known, values), values)
 
     def send(self, target: Target, records: Sequence[OutgoingRecord]) -> BatchOutcome:
         """Write and delete at most one batch of items and account for every one of them.
