@@ -6,10 +6,10 @@ nothing from elsewhere, cannot be framed and are not kept.
 
 from __future__ import annotations
 
-from http.cookies import CookieError, SimpleCookie
 from typing import TYPE_CHECKING
 
 from starlette.datastructures import Headers, MutableHeaders
+from starlette.requests import HTTPConnection
 from starlette.responses import RedirectResponse
 
 from activation_pipeline.board.door import HOSTS, new_session
@@ -74,7 +74,7 @@ class Guard:
             await self._app(scope, receive, send)
             return
         headers = Headers(scope=scope)
-        session = session_of(headers)
+        session = HTTPConnection(scope).cookies.get(COOKIE, "")
         scope[SESSION] = session or new_session()
         answer = self._refusal(scope, headers) or self._app
 
@@ -100,15 +100,6 @@ class Guard:
         if not is_reading:
             return self._problem(*_TOO_EARLY)
         return RedirectResponse(SIGN_IN, 303)
-
-
-def session_of(headers: Headers) -> str:
-    """Read a browser's session out of its cookies; empty where it has none."""
-    try:
-        found = SimpleCookie(headers.get("cookie", "")).get(COOKIE)
-    except CookieError:
-        return ""
-    return found.value if found else ""
 
 
 def cookie(session: str, scheme: str) -> str:

@@ -135,6 +135,15 @@ def test_the_cookie_is_for_this_site_alone(board: Board) -> None:
     assert "Secure" in behind_tls.headers["set-cookie"]
 
 
+def test_cookies_of_other_programs_on_this_machine_do_not_matter(board: Board) -> None:
+    form = board.token(PAGE)
+    ours = board.browser.cookies.get("activation_board")
+    board.browser.cookies.clear()
+    fields = {**WORDS, "destination": "", "until": "", "form": form}
+    answer = board.post(PAUSE, fields, cookie=f"a[b]=1; {{}}; activation_board={ours}; c,d=2")
+    assert answer.status_code == 303
+
+
 def test_no_token_is_needed_on_loopback_and_one_is_elsewhere(company: Company) -> None:
     for host in ("127.0.0.1", "localhost", "::1"):
         assert open_door({}, host, clock=lambda: company.now).token is None
