@@ -174,20 +174,26 @@ def salesforce_case(client: Any, box: Box, waits: Waits) -> Case:
     )
 
 
-def hubspot_case(client: Any, box: Box, waits: Waits) -> Case:
-    fields = {
+def follow_up(**of_refreshed_at: Any) -> dict[str, MappedField]:
+    """The fields that three vendors have under the same names."""
+    return {
         "follow_up_priority": mapped("priority", allowed=PRIORITIES),
         "follow_up_reason": mapped("reason"),
-        "follow_up_refreshed_at": mapped("scored_at"),
+        "follow_up_refreshed_at": mapped("scored_at", **of_refreshed_at),
         "product_seats": mapped("seats"),
     }
+
+
+def hubspot_case(client: Any, box: Box, waits: Waits) -> Case:
     return Case(
         kind="hubspot",
         connect=hubspot_module.connect,
         client=client,
         box=box,
         waits=waits,
-        target=target("contacts", key="warehouse_contact_id", behavior="upsert", fields=fields),
+        target=target(
+            "contacts", key="warehouse_contact_id", behavior="upsert", fields=follow_up()
+        ),
         band="follow_up_priority",
         bands=PRIORITIES,
         text="follow_up_reason",
@@ -199,19 +205,13 @@ def hubspot_case(client: Any, box: Box, waits: Waits) -> Case:
 
 
 def braze_case(client: Any, box: Box, waits: Waits) -> Case:
-    fields = {
-        "follow_up_priority": mapped("priority", allowed=PRIORITIES),
-        "follow_up_reason": mapped("reason"),
-        "follow_up_refreshed_at": mapped("scored_at"),
-        "product_seats": mapped("seats"),
-    }
     return Case(
         kind="braze",
         connect=braze_module.connect,
         client=client,
         box=box,
         waits=waits,
-        target=target("users", key="external_id", behavior="upsert", fields=fields),
+        target=target("users", key="external_id", behavior="upsert", fields=follow_up()),
         band="follow_up_priority",
         bands=PRIORITIES,
         text="follow_up_reason",
@@ -225,12 +225,7 @@ def braze_case(client: Any, box: Box, waits: Waits) -> Case:
 
 
 def webhook_case(client: Any, box: Box, waits: Waits) -> Case:
-    fields = {
-        "follow_up_priority": mapped("priority", allowed=PRIORITIES),
-        "follow_up_reason": mapped("reason"),
-        "follow_up_refreshed_at": mapped("scored_at", role="meta"),
-        "product_seats": mapped("seats"),
-    }
+    fields = follow_up(role="meta")
     return Case(
         kind="webhook",
         connect=webhook_module.connect,
