@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import asyncio
 import logging
+from contextlib import asynccontextmanager, suppress
 from typing import TYPE_CHECKING
 
 from sqlalchemy.exc import SQLAlchemyError
 from starlette.applications import Starlette
+from starlette.concurrency import run_in_threadpool
 from starlette.middleware import Middleware
 from starlette.routing import Route
 
@@ -17,12 +20,15 @@ from activation_pipeline.board.showing import Pages
 from activation_pipeline.errors import ActivationError
 
 if TYPE_CHECKING:
+    from collections.abc import AsyncIterator, Callable
+
     from starlette.requests import Request
     from starlette.responses import Response
 
     from activation_pipeline.board.door import Door
     from activation_pipeline.board.installation import Installation
 
+_LOOK_EVERY_S = 15
 _LOG = logging.getLogger(__name__)
 _OWN_FAULT = (
     "The board could not make this page",
@@ -59,6 +65,14 @@ def create_board(installation: Installation, door: Door) -> Starlette:
             return pages.problem(503, *_NO_LEDGER)
         return pages.problem(500, *_OWN_FAULT)
 
+    @asynccontextmanager
+    async def lifespan(_app: Starlette) -> AsyncIterator[None]:
+        looking = asyncio.create_task(_look_again_and_again(reading.look))
+        try:
+            yield
+        finally:
+            looking.cancel()
+
     def missing(request: Request, _error: Exception) -> Response:
         return reading.missing(request)
 
@@ -74,6 +88,7 @@ def create_board(installation: Installation, door: Door) -> Starlette:
             Route("/board.css", style),
             Route("/icon.svg", icon),
         ],
+        lifespan=lifespan,
         middleware=[Middleware(Guard, door=door, problem=pages.problem)],
         exception_handlers={
             404: missing,
@@ -83,3 +98,12 @@ def create_board(installation: Installation, door: Door) -> Starlette:
             Exception: failed,
         },
     )
+
+
+async def _look_again_and_again(look: Callable[[], object]) -> None:
+    """Look when nobody does, so that whoever comes first in the night does not wait."""
+    while True:
+        # Whatever cannot be read is told by the page that needs it.
+        with suppress(ActivationError, SQLAlchemyError):
+            await run_in_threadpool(look)
+        await asyncio.sleep(_LOOK_EVERY_S)

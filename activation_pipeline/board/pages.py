@@ -47,6 +47,10 @@ class Reading:
         shown = {"overview": overview, "now": overview.now, "refresh": REFRESH_S}
         return self._pages.html("index.html", self._with_token(request, shown))
 
+    def look(self) -> None:
+        """Read what the first page needs, so that it is quick when somebody asks for it."""
+        self._overviews.read()
+
     def contract(self, request: Request) -> Response:
         """Show one contract, valid or malformed."""
         name = request.path_params["name"]

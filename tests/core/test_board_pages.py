@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 import re
+import threading
 from typing import TYPE_CHECKING
 
 import desk
 import sqlalchemy as sa
 from board_place import Board, board_of, malformed, valid
 from company import NOW, contract_dict, make_contract
+from starlette.testclient import TestClient
 
+from activation_pipeline.board import Installation, create_board, open_door
 from activation_pipeline.board.showing import TEMPLATES
 from activation_pipeline.evidence import Pause
 from activation_pipeline.standing import STATES
@@ -18,6 +21,7 @@ if TYPE_CHECKING:
     from company import Company
 
     from activation_pipeline.contract import Contract
+    from activation_pipeline.loading import Checked
 
 NAME = "renewal_risk"
 MATCHED = [{"match_rate": {"at_least": 0.5}}]
@@ -202,6 +206,20 @@ def test_the_first_page_costs_as_many_queries_for_six_contracts_as_for_one(
         one = _queries(board)
     with board_of(company, *(valid(named(company, f"c{n}")) for n in range(6))) as board:
         assert _queries(board) == one
+
+
+def test_the_board_looks_before_anybody_asks(company: Company) -> None:
+    looked = threading.Event()
+
+    def contracts() -> dict[str, Checked]:
+        looked.set()
+        return {}
+
+    with company.runtime() as runtime:
+        place = Installation(runtime, contracts, company.runtime, lambda: NOW)
+        app = create_board(place, open_door({}, "127.0.0.1", clock=place.clock))
+        with TestClient(app, base_url="http://127.0.0.1"):
+            assert looked.wait(10)
 
 
 def test_every_state_has_a_sign_of_its_own_beside_its_colour() -> None:
