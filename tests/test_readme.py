@@ -7,6 +7,7 @@ import re
 import shutil
 import subprocess
 import sys
+from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -45,17 +46,20 @@ def test_every_link_and_picture_of_the_docs_is_there(page: Path) -> None:
             assert (page.parent / link).exists(), link
 
 
+@cache
+def help_of(command: str) -> subprocess.CompletedProcess[str]:
+    """Ask the installed command once for all pages that name it."""
+    return subprocess.run(
+        [str(BIN / "activation"), command, "--help"], capture_output=True, text=True, check=False
+    )
+
+
 @pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
 def test_every_activation_command_of_the_docs_is_one(page: Path) -> None:
     commands = [c for c in blocks(page.read_text(encoding="utf-8")) if "activation " in c]
     for command in commands:
         words = command.split("activation ", 1)[1].split()
-        shown = subprocess.run(
-            [str(BIN / "activation"), words[0], "--help"],
-            capture_output=True,
-            text=True,
-            check=False,
-        )
+        shown = help_of(words[0])
         assert shown.returncode == 0, command
         for option in re.findall(r"--[a-z]+", command):
             assert option in shown.stdout, command
