@@ -71,8 +71,8 @@ def _is_none(value: object) -> bool:
 class PauseRules(Section):
     """When the workflow pauses by itself; at a limit it still runs.
 
-    Only ``failed_runs`` is the count that pauses. ``overdue`` is how long after its due moment a run may be missing, ``first_review_missed`` how
-    long after its day the first review may be.
+    Only ``failed_runs`` is the count that pauses. ``overdue`` is how long after its due moment a
+    run may be missing, ``first_review_missed`` how long after its day the first review may be.
     """
 
     rejected_above: Ratio | None = None

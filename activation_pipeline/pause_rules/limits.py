@@ -125,16 +125,18 @@ def _failed(contract: Contract, facts: Facts, limit: int, _: datetime) -> Iterat
     if newest is not None:
         where = f"{newest.destination}: " if newest.destination else ""
         last = f"; the last one: {where}{without_addresses(newest.why)[:_LONGEST_WHY]}"
+    # The contract names the count that pauses; one less still runs.
+    at_most = limit - 1
     owners = contract.owners
     at_source = newest is None or newest.destination is None
     yield Reading(
         rule="failed_runs",
         destination=newest.destination if newest else None,
         observed=float(ended),
-        limit=float(limit),
-        message=f"{ended} failed runs in a row, {limit} pause it{last}",
+        limit=float(at_most),
+        message=f"{ended} failed runs in a row, at most {at_most}{last}",
         owner=owners.source_model if at_source else owners.destination_field,
-        breaks=ended >= limit,
+        breaks=ended > at_most,
         plan=newest.plan if newest else None,
     )
 

@@ -39,7 +39,7 @@ def test_a_dry_run_shows_each_limit_with_what_is_left_and_writes_nothing(
     (found,) = place.report("pause-rules", "--dry-run")["contracts"]
     assert [(each["rule"], each["observed"], each["margin"]) for each in found["rules"]] == [
         ("drift_above", 0.5, -0.4),
-        ("failed_runs", 0.0, 2.0),
+        ("failed_runs", 0.0, 1.0),
         ("first_review_missed", 0.0, 72.0),
     ]
     assert place.report("status", NAME)["contracts"][0]["pauses"] == []

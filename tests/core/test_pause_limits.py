@@ -59,7 +59,8 @@ def held(**by_rule: int) -> dict[str, Any]:
 AT_AND_ABOVE = [
     ("rejected_above", 0.02, answered(24, 1200), answered(25, 1200)),
     ("drift_above", 0.01, read_back(99, 1), read_back(989, 11)),
-    ("failed_runs", 2, runs("failed failed good failed"), runs("failed failed failed")),
+    # The count that pauses: one run below it, and at it.
+    ("failed_runs", 2, runs("failed good failed"), runs("failed failed good")),
     ("match_rate_fall", 0.03, counted(matched(95), matched(98)), counted(matched(94), matched(98))),
     (
         "suppression_change",

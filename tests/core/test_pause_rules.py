@@ -183,7 +183,7 @@ def test_failed_runs_pause_with_the_last_failure_and_count_anew_after_a_resume(
     assert teller.judges().written == ()
     teller.fails(teller.prepares(), message="crm does not answer")
     (pause,) = teller.judges().written
-    assert "2 failed runs in a row, 2 pause it; the last one: crm: crm does not" in pause.reason
+    assert "2 failed runs in a row, at most 1; the last one: crm: crm does not" in pause.reason
     teller.resumes()
     teller.fails(teller.plans[-1])
     assert teller.judges().written == ()

@@ -58,7 +58,7 @@ def watch(
 
 
 def ruled(company: Company, **sections: Any) -> Contract:
-    rules = contract_dict()["monitoring"] | {"pause_when": {"failed_runs": 1}}
+    rules = contract_dict()["monitoring"] | {"pause_when": {"failed_runs": 2}}
     return build(company, monitoring=rules, **sections)
 
 
