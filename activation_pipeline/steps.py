@@ -69,14 +69,19 @@ def next_steps(
     return tuple(steps)
 
 
+def resume_command(name: str, *, role: str | None, destination: str | None = None) -> str:
+    """Write the command that ends a pause; ``role`` is None where the file does not tell."""
+    where = f" --destination {destination}" if destination else ""
+    return f"activation resume {name}{where} --as {role or 'ROLE'} --by WHO --reason TEXT"
+
+
 def _resumes(contract: Contract, pauses: Iterable[Pause]) -> Iterable[Step]:
+    role = contract.monitoring.restarted_by
     for pause in pauses:
-        where = f" --destination {pause.destination}" if pause.destination else ""
         yield Step(
-            contract.monitoring.restarted_by,
+            role,
             f"paused ({pause.destination or 'all destinations'}): look at why, then restart",
-            f"activation resume {contract.name}{where} --as {contract.monitoring.restarted_by} "
-            "--by WHO --reason TEXT",
+            resume_command(contract.name, role=role, destination=pause.destination),
         )
 
 

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from activation_pipeline.contract import Contract
@@ -319,6 +319,9 @@ LINES = [number for number, line in enumerate(GOOD.splitlines()) if ": " in line
 
 
 @settings(max_examples=60, deadline=None)
+@example(
+    number=next(n for n in LINES if "review: {" in GOOD.splitlines()[n]), value={"\ud800": None}
+)
 @given(number=st.sampled_from(LINES), value=VALUES)
 def test_any_value_anywhere_is_a_contract_or_a_contract_error(
     number: int, value: object, tmp_path_factory: pytest.TempPathFactory, manifest: Manifest

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 from activation_pipeline.cli import opening, output
 from activation_pipeline.freeze import freeze
+from activation_pipeline.steps import resume_command
 
 if TYPE_CHECKING:
     from activation_pipeline.incident import IncidentClass
@@ -38,14 +39,14 @@ def run(
     if as_json:
         output.show_json(asdict(incident))
         return
-    where = f" --destination {destination}" if destination else ""
     ours = ", ".join(f"{place} {count:,}" for place, count in incident.counts.items())
     told = f"frozen ({incident_class}); nobody joins, nobody leaves; ours there: {ours}"
-    again = f"activation resume {name}{where} --by WHO"
+    who = contract.monitoring.restarted_by
+    again = resume_command(name, role=who, destination=destination)
     output.show(
         [
             f"{name}: {destination or 'all destinations'}: {told}",
             f"next: activation export {name}, for who is in, who is out and why",
-            f"{contract.monitoring.restarted_by} may restart: {again}",
+            f"{who} may restart: {again}",
         ]
     )

@@ -10,6 +10,7 @@ import typer
 from activation_pipeline.cli import exits, opening, output
 from activation_pipeline.errors import ActivationError, ContractError
 from activation_pipeline.pause_rules import Applied, apply, facts, readings
+from activation_pipeline.steps import resume_command
 
 if TYPE_CHECKING:
     from activation_pipeline.contract import Contract
@@ -112,6 +113,6 @@ def _lines(contract: Contract, found: Applied) -> list[str]:
         lines += [each.headline for each in found.restored.done]
         lines += [f"{error}; it is tried again" for error in found.restored.failed]
     if found.pausing:
-        again = f"activation resume {name} --as {watch.restarted_by} --by WHO --reason TEXT"
+        again = resume_command(name, role=watch.restarted_by)
         lines.append(f"{watch.restarted_by} may restart: {again}")
     return lines

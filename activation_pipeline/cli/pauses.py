@@ -17,6 +17,7 @@ from activation_pipeline import pausing
 from activation_pipeline.cli import opening, output
 from activation_pipeline.notation import parse_duration
 from activation_pipeline.status import status
+from activation_pipeline.steps import resume_command
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -91,10 +92,11 @@ def stop(
         return
     limit = f" until {output.cell(end)}" if end else " until somebody resumes it"
     who = checked.contract.monitoring.restarted_by if checked.contract else None
+    again = resume_command(name, role=who, destination=destination)
     output.show(
         [
             f"{name}: {destination or 'all destinations'}: paused{limit}; nothing more is sent",
-            f"{who or 'its workflow owner'} may restart: {_again(name, destination, who)}",
+            f"{who or 'its workflow owner'} may restart: {again}",
         ]
     )
 
@@ -123,18 +125,14 @@ def restart(name: str, word: Word, *, destination: str | None, as_json: bool) ->
     lines = [f"{name}: {where}: {'resumed' if done.was_paused else 'was not paused'}"]
     lines += [
         f"still paused ({pause.destination or 'all destinations'}) since "
-        f"{output.cell(pause.since)}: {_again(name, pause.destination, word.role)}"
+        f"{output.cell(pause.since)}: "
+        + resume_command(name, role=word.role, destination=pause.destination)
         for pause in done.left
     ]
     if done.was_paused and not done.left:
         lines += [f"next: {step.command or step.what} ({step.role})" for step in standing.steps[:1]]
         lines += [f"next: activation plan {name}"] if not standing.steps else []
     output.show(lines)
-
-
-def _again(name: str, destination: str | None, role: str | None) -> str:
-    where = f" --destination {destination}" if destination else ""
-    return f"activation resume {name}{where} --as {role or 'ROLE'} --by WHO --reason TEXT"
 
 
 def _check_destination(checked: Checked, name: str, destination: str | None) -> None:

@@ -33,6 +33,7 @@ from activation_pipeline.runtime import is_gone
 from activation_pipeline.sending import waiting_rows
 from activation_pipeline.settle import settle
 from activation_pipeline.snapshots import content_hash, verify_content
+from activation_pipeline.steps import resume_command
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -102,12 +103,14 @@ class _Errand:
 
     def refuse_where_frozen(self) -> None:
         name, now = self.contract.name, self.clock()
+        who = self.contract.monitoring.restarted_by
         frozen = self.runtime.ledger.incidents.freeze_in_force(name, self.destination, now=now)
         if frozen is not None:
+            again = resume_command(name, role=who, destination=frozen.destination)
             raise RefusedError(
                 f"{name}: {self.destination}: nothing expires while it is frozen, since "
                 f"{frozen.at:%Y-%m-%d %H:%M} UTC ({frozen.incident_class}); "
-                f"{self.contract.monitoring.restarted_by} may restart: activation resume {name}",
+                f"{who} may restart: {again}",
                 clause="not_paused",
             )
 

@@ -66,6 +66,9 @@ def draft(root: Node) -> Draft:
     return Draft(sections, parts, tuple(findings))
 
 
+_NOT_TEXT = "has a key that is no text; write its letters, not codes of half a character"
+
+
 def _section(name: str, node: Node, wanted: FieldInfo) -> tuple[Any, list[Finding]]:
     if name == "gates" and isinstance(node.value, list):
         return read_gates(node.value)
@@ -77,7 +80,9 @@ def _section(name: str, node: Node, wanted: FieldInfo) -> tuple[Any, list[Findin
         return TypeAdapter(annotation).validate_python(value, by_alias=True, by_name=False), []
     except ValidationError as error:
         errors = error.errors(include_url=False, include_input=False)
-        wrong = [f for one in errors if (f := complaint(name, value, one)) is not None]
+        found = [f for one in errors if (f := complaint(name, value, one)) is not None]
+        # Half a character in a key: no complaint finds its place.
+        wrong = found or [Finding((name,), "not_text", _NOT_TEXT, at_key=True)]
     try:
         return valid_part(wanted.annotation, wanted.metadata, value), wrong
     except NotThereError:

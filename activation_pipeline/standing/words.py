@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 from activation_pipeline.notation import without_addresses
 from activation_pipeline.standing.state import Standing
-from activation_pipeline.steps import Step
+from activation_pipeline.steps import Step, resume_command
 
 if TYPE_CHECKING:
     from activation_pipeline.evidence import Pause
@@ -24,11 +24,7 @@ def of_pause(pause: Pause, *, restarted_by: str | None) -> Standing:
     rule, _, found = pause.reason.partition(": ")
     by_rule = pause.by == ITSELF and bool(found)
     told, _, owner = found.partition(_OWNER)
-    where = f" --destination {pause.destination}" if pause.destination else ""
-    command = (
-        f"activation resume {pause.contract}{where} --as {restarted_by or 'ROLE'} --by WHO "
-        "--reason TEXT"
-    )
+    command = resume_command(pause.contract, role=restarted_by, destination=pause.destination)
     return Standing(
         contract=pause.contract,
         state="paused",

@@ -48,6 +48,9 @@ def built(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.fixture
-def place(tmp_path: Path, built: Path, _vendor: str) -> Installation:
+def place(
+    tmp_path: Path, built: Path, _vendor: str, monkeypatch: pytest.MonkeyPatch
+) -> Installation:
+    monkeypatch.chdir(tmp_path)  # the folder of the tests may have an .env of its own
     requests.post(f"{_vendor}/_sandbox/reset", timeout=10).raise_for_status()
     return installed(tmp_path, built, _vendor)

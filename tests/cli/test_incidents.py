@@ -49,7 +49,7 @@ def test_an_undo_is_told_with_masked_keys_and_with_what_is_next(place: Installat
     assert "changed_since: …2" in done.stdout
     assert "A-2" not in done.stdout
     assert "medium" not in done.stdout
-    assert f"activation resume {NAME} --by WHO" in done.stdout
+    assert f"activation resume {NAME} --as cs_director --by WHO" in done.stdout
     assert f"activation export {NAME}" in done.stdout
     shown = place.run("status", NAME).stdout
     assert "wrong bands" in shown

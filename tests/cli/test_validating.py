@@ -21,7 +21,7 @@ def test_every_problem_is_told_with_its_place_and_code(place: Installation) -> N
     path = place.write(launch={"decision": "lanch"}, gates=[{"match_rate": {"at_least": 98}}])
     text = place.run("validate")
     assert text.exit_code == 1
-    assert f"{path}:" in text.stdout
+    assert f"{path.relative_to(place.folder)}:" in text.stdout
     report = place.report("validate")
     problems = report["files"][0]["problems"]
     assert {"line", "column", "path", "code", "message", "severity"} < set(problems[0])
