@@ -38,5 +38,6 @@ def test_a_backfill_does_not_lead_round_a_pause(yard: Yard) -> None:
 def test_a_pause_outlives_a_restart_of_dagster(yard: Yard) -> None:
     """It is in the ledger, so a new instance and new definitions find it as well."""
     yard.pause("escalations are missing")
-    assert not sync_alone(yard.restarted())
+    with yard.restarted() as again:
+        assert not sync_alone(again)
     assert yard.sent() == 0

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 import json
+from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -21,6 +22,8 @@ from activation_pipeline.runtime import open_runtime
 from activation_pipeline.settings import read_settings
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
+
     from activation_pipeline.runtime import Runtime
 
 REPOSITORY = Path(__file__).parents[2]
@@ -41,10 +44,12 @@ class Yard:
     def runtime(self) -> Runtime:
         return open_runtime(read_settings(self.environment))
 
-    def restarted(self) -> Yard:
+    @contextmanager
+    def restarted(self) -> Iterator[Yard]:
         """Give the same company to a new Dagster that knows nothing of earlier runs."""
         defs = build_defs(environment=self.environment)
-        return replace(self, instance=dg.DagsterInstance.ephemeral(), defs=defs)
+        with dg.DagsterInstance.ephemeral() as instance:
+            yield replace(self, instance=instance, defs=defs)
 
     def sign(self) -> None:
         """Give every signature that the newest plan lacks and that anybody may give."""
