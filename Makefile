@@ -29,6 +29,9 @@ $(INSTALLED): pyproject.toml constraints.txt
 	@$(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt -e '.[dev]'
 	@touch $@
 
+# One worker more than there are cores: some tests wait for processes that they start.
+WORKERS = $(shell echo $$(($$(getconf _NPROCESSORS_ONLN) + 1)))
+
 # In this order, and all of it: what is cheap and says most comes first.
 check: install
 	@echo "check: format"        && $(BIN)/ruff format --check --quiet .
@@ -37,7 +40,7 @@ check: install
 	@echo "check: layers"        && $(BIN)/lint-imports --no-cache
 	@echo "check: dbt"           && $(BIN)/python scripts/demo dbt
 	@echo "check: contracts"     && $(BIN)/python scripts/demo validate
-	@echo "check: tests"         && $(BIN)/python -m pytest -n auto --dist loadfile --no-loadscope-reorder
+	@echo "check: tests"         && $(BIN)/python -m pytest -n $(WORKERS) --dist loadfile --no-loadscope-reorder
 
 clean:
 	rm -rf .activation .env dagster_home/storage dagster_home/history dagster_home/schedules dagster_home/logs
