@@ -118,6 +118,10 @@ class Review:
     definition: str
 
 
+# Whoever acts by itself, a rule or an expiry, signs so.
+ITSELF = "activation"
+
+
 @dataclass(frozen=True)
 class Pause:
     """A stop of a whole contract or of one destination, until a resume or ``until``."""

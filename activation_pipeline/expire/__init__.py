@@ -16,6 +16,7 @@ from activation_pipeline.amending.desk import overtaken, send_amendment
 from activation_pipeline.amending.snapshot import part_types
 from activation_pipeline.contract import fingerprint
 from activation_pipeline.errors import RefusedError, RetryableError
+from activation_pipeline.evidence import ITSELF
 from activation_pipeline.expire.freezing import Case, Limits, freeze_expiry, over_query, reach_out
 from activation_pipeline.expire.report import OVERTAKEN, REFRESHED, Expired
 from activation_pipeline.expiry.due import (
@@ -51,8 +52,6 @@ if TYPE_CHECKING:
     from activation_pipeline.report import Report
     from activation_pipeline.runtime import Runtime
 
-# Whoever acts by itself signs so.
-ITSELF = "activation"
 _WAIT_S = 60.0
 
 

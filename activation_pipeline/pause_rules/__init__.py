@@ -10,7 +10,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from activation_pipeline.evidence import Pause
+from activation_pipeline.evidence import ITSELF, Pause
 from activation_pipeline.freeze import freezing
 from activation_pipeline.ledger.rules import Cause
 from activation_pipeline.pause_rules.facts import Facts, facts
@@ -26,7 +26,6 @@ if TYPE_CHECKING:
     from activation_pipeline.runtime import Runtime
 
 __all__ = [
-    "BY",
     "RULES",
     "Applied",
     "Facts",
@@ -41,9 +40,6 @@ __all__ = [
     "restore",
     "undos_due",
 ]
-
-# Who signs what nobody in person did.
-BY = "activation"
 
 
 @dataclass(frozen=True)
@@ -84,7 +80,7 @@ def pause_by_rules(contract: Contract, runtime: Runtime, *, now: datetime) -> Ap
     for reading in seen:
         if not reading.breaks or reading.rule in pausing:
             continue
-        word = Pause(name, None, BY, _reason(reading), now, None)
+        word = Pause(name, None, ITSELF, _reason(reading), now, None)
         cause = Cause(
             reading.rule,
             reading.destination,
@@ -125,7 +121,7 @@ def _freezing(contract: Contract, runtime: Runtime, reading: Reading, now: datet
         contract,
         None,
         runtime,
-        by=BY,
+        by=ITSELF,
         reason=_reason(reading),
         incident_class=RULES[reading.rule].incident_class,
         now=now,

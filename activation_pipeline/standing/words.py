@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from activation_pipeline.evidence import ITSELF
 from activation_pipeline.notation import without_addresses
 from activation_pipeline.standing.state import Standing
 from activation_pipeline.steps import Step, resume_command
@@ -12,9 +13,7 @@ if TYPE_CHECKING:
     from activation_pipeline.evidence import Pause
     from activation_pipeline.incident import Incident
 
-# What acts by itself signs its pauses so; the reason then begins with the clause, and ends with who
-# has to act.
-ITSELF = "activation"
+# The reason of what acts by itself begins with the clause, and ends with who has to act.
 _OWNER = "; owner: "
 _EXPIRY = "expire_after"
 
